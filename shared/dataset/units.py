@@ -6,15 +6,15 @@ about a model. They stay on one side of every split, and intervals draw them tog
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Final
 
 from shared.dataset.joined import Joined
 from shared.dataset.products import MOST_SHARED, names_product
-from shared.images.likeness import Look
-from shared.images.lookalikes import Lookalikes
+from shared.images.likeness import Look, is_near_identical
+from shared.images.lookalikes import buckets_of, exact_look
 from shared.records import QAPair
 
 _IMAGE: Final = "image"
@@ -33,13 +33,36 @@ def units_of(pairs: Iterable[QAPair], looks: Mapping[str, Look] | None = None) -
         joined.add((_IMAGE, name))
         for label in labels:
             joined.join((_IMAGE, name), label)
-    index: Lookalikes[str] = Lookalikes()
-    for name, look in sorted((looks or {}).items(), key=itemgetter(0)):
-        joined.add((_IMAGE, name))
-        for other in index.of(look):
-            joined.join((_IMAGE, name), (_IMAGE, other))
-        index.add(name, look)
+    _join_lookalikes(joined, looks or {})
     return _images(joined)
+
+
+def _join_lookalikes(joined: Joined[_Label], looks: Mapping[str, Look]) -> None:
+    """Join images that look alike, of which there may be thousands: one of a tree is enough."""
+    same: dict[Hashable, _Label] = {}
+    buckets: defaultdict[Hashable, dict[_Label, list[Look]]] = defaultdict(dict)
+    for name, look in sorted(looks.items(), key=itemgetter(0)):
+        label = (_IMAGE, name)
+        joined.add(label)
+        first = same.setdefault(exact_look(look), label)
+        if first is not label:
+            joined.join(first, label)
+            continue
+        for bucket in buckets_of(look):
+            _join_in_bucket(joined, buckets[bucket], label, look)
+
+
+def _join_in_bucket(
+    joined: Joined[_Label], trees: dict[_Label, list[Look]], label: _Label, look: Look
+) -> None:
+    """Join an image to what it looks like in a bucket, and put it there, by the roots of trees."""
+    for old in list(trees):
+        if (root := joined.root(old)) != old:
+            trees.setdefault(root, []).extend(trees.pop(old))
+    for root, others in trees.items():
+        if root != joined.root(label) and any(is_near_identical(look, other) for other in others):
+            joined.join(label, root)
+    trees.setdefault(joined.root(label), []).append(look)
 
 
 def members(units: Mapping[str, str]) -> list[list[str]]:

@@ -45,7 +45,10 @@ def is_near_identical(left: Look, right: Look) -> bool:
     distance = float(np.abs(left.thumbnail - right.thumbnail).mean())
     if distance > COLOUR_DISTANCE:
         return False
-    return distance <= min(colour_tolerance(look.thumbnail) for look in (left, right))
+    # No tolerance is smaller, and to reckon one takes longer than all of this.
+    return distance <= FAINT_DISTANCE or distance <= min(
+        colour_tolerance(look.thumbnail) for look in (left, right)
+    )
 
 
 def colour_tolerance(thumbnail: NDArray[np.int16]) -> float:

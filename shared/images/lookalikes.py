@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator
-from typing import Final, Generic, TypeVar
+from collections.abc import Iterator
+from typing import Final
 
 from shared.images.likeness import (
     COLOUR_DISTANCE,
@@ -18,32 +18,38 @@ _BANDS: Final = HASH_DISTANCE + 1
 """By the pigeonhole principle, close hashes agree on at least one of so many bands of bits."""
 _WIDTH: Final = HASH_BITS // _BANDS
 
-Name = TypeVar("Name", bound=Hashable)
 _Bucket = tuple[int, float, int, int]
 
 
-class Lookalikes(Generic[Name]):
+class Lookalikes:
     """Pictures by name, to be asked which of them look like another one."""
 
     def __init__(self) -> None:
-        self._buckets: defaultdict[_Bucket, list[tuple[Name, Look]]] = defaultdict(list)
+        self._first: dict[tuple[int, bytes], str] = {}
+        self._buckets: defaultdict[_Bucket, list[Look]] = defaultdict(list)
 
-    def add(self, name: Name, look: Look) -> None:
+    def add(self, name: str, look: Look) -> None:
         """Take in a picture."""
-        for bucket in _buckets(look):
-            self._buckets[bucket].append((name, look))
+        same = exact_look(look)
+        if same not in self._first:
+            for bucket in buckets_of(look):
+                self._buckets[bucket].append(look)
+        self._first[same] = min(name, self._first.get(same, name))
 
-    def of(self, look: Look) -> set[Name]:
-        """Return the names of the pictures that are near-identical to this one."""
-        return {
-            name
-            for bucket in _buckets(look)
-            for name, other in self._buckets.get(bucket, ())
-            if is_near_identical(look, other)
-        }
+    def first_of(self, look: Look) -> str | None:
+        """Return the first name, in order, of a picture that is near-identical to this one."""
+        others = (other for bucket in buckets_of(look) for other in self._buckets.get(bucket, ()))
+        alike = (exact_look(other) for other in others if is_near_identical(look, other))
+        return min(map(self._first.__getitem__, alike), default=None)
 
 
-def _buckets(look: Look) -> Iterator[_Bucket]:
+def exact_look(look: Look) -> tuple[int, bytes]:
+    """Return what is equal for pictures that look the same to the bit, of which many may be."""
+    return look.hash, look.thumbnail.tobytes()
+
+
+def buckets_of(look: Look) -> Iterator[_Bucket]:
+    """Yield keys of which near-identical pictures share at least one."""
     # Flat pictures share hashes by the thousand; a coarse mean colour, in two overlapping grids
     # so that no close pair is cut apart, keeps the buckets small.
     mean = float(look.thumbnail.mean())

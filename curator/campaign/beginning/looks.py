@@ -83,14 +83,14 @@ def _alike(standing: Sequence[ItemLook]) -> dict[int, str]:
     from shared.images.likeness import Look  # noqa: PLC0415 - as above
     from shared.images.lookalikes import Lookalikes  # noqa: PLC0415 - as above
 
-    known: Lookalikes[str] = Lookalikes()
+    known = Lookalikes()
     alike: dict[int, str] = {}
     for item in standing:
         thumbnail = np.frombuffer(item.thumbnail, np.uint8).reshape(8, 8, 3).astype(np.int16)
         look = Look(item.hash & ((1 << 64) - 1), thumbnail)
-        others = known.of(look) if item.is_waiting else set()
-        if others:
-            alike[item.item_id] = min(others)
-        else:
+        other = known.first_of(look) if item.is_waiting else None
+        if other is None:
             known.add(item.path, look)
+        else:
+            alike[item.item_id] = other
     return alike

@@ -14,6 +14,8 @@ from shared.dataset.splits import split_units
 from shared.dataset.units import independent_unit, members, units_of
 from shared.errors import InputError
 from shared.images.fingerprints import looks_in
+from shared.images.likeness import Look, is_near_identical
+from shared.images.lookalikes import Lookalikes
 from shared.records import Provenance, QAPair
 
 
@@ -49,6 +51,52 @@ def split_by_image(folder, names, **options):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def looks_like(rng: np.random.Generator, look: Look) -> Look:
+    """Return a look that is near another one, closer or less close than near-identical ones are."""
+    changed = look.thumbnail + rng.integers(-6, 7, look.thumbnail.shape) * rng.integers(2)
+    flips = sum(1 << int(bit) for bit in set(rng.integers(64, size=rng.integers(4))))
+    return Look(look.hash ^ flips, changed.astype(np.int16))
+
+
+def some_looks(rng: np.random.Generator, count: int, of: int) -> dict[str, Look]:
+    """Return looks by name, each like one before it; ``of`` of them are like none."""
+    shape = (8, 8, 3)
+    looks = [
+        Look(int(rng.integers(2**63)), rng.integers(100, 100 + spread, shape).astype(np.int16))
+        for spread in rng.integers(1, 60, of)
+    ]
+    while len(looks) < count:
+        looks.append(looks_like(rng, looks[rng.integers(len(looks))]))
+    return {f"{number:04}": looks[number] for number in rng.permutation(count)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_looks_alike_hangs_together_as_if_all_had_been_compared(seed):
+    looks = some_looks(np.random.default_rng(seed), 60, 8)
+    units = {name: {name} for name in looks}
+    known, seen = Lookalikes(), set()
+    for left in looks:
+        alike = [right for right in looks if is_near_identical(looks[left], looks[right])]
+        for right in alike:
+            units[left] |= units[right]
+            units |= dict.fromkeys(units[left], units[left])
+        assert known.first_of(looks[left]) == min(seen.intersection(alike), default=None)
+        seen.add(left)
+        known.add(left, looks[left])
+    assert 1 < len(set(map(min, units.values()))) < 60
+    assert units_of((), looks) == {name: min(unit) for name, unit in units.items()}
+
+
+def test_thousands_of_pictures_that_look_alike_are_one_unit():
+    """Each is not compared with each: that took minutes."""
+    rng = np.random.default_rng(1)
+    first = Look(int(rng.integers(2**63)), rng.integers(100, 200, (8, 8, 3)).astype(np.int16))
+    faint = [Look(first.hash ^ (1 << bit), first.thumbnail + 1) for bit in range(64)]
+    looks = {f"{number:05}": [first, *faint][number % 65] for number in range(5_000)}
+    near = {f"near{number}": Look(first.hash, first.thumbnail + number) for number in range(5)}
+    assert set(units_of((), looks | near).values()) == {"00000"}
 
 
 def test_copies_are_found_and_nothing_else_is_taken_for_one(gallery):
