@@ -21,6 +21,7 @@ from evaluator.answering.replica_settings import ReplicaSettings
 from evaluator.metrics.meaning.vtgs import jaccard
 from evaluator.robustness.pictures import seen
 from shared.errors import CorruptImage
+from shared.images.decoding import large_pictures_in_turn
 from shared.images.source import ImageSource, image_source
 from shared.records import Question
 from shared.vqa.adapting.adapter_start import base_is_whole
@@ -195,6 +196,7 @@ class Replica:
 
     def _prepared(self, filename: str, view: str) -> Any | None:  # noqa: ANN401 (each family has its own)
         try:
-            return self._answerer.prepare(seen(self._images.read(filename), view))
+            with large_pictures_in_turn():
+                return self._answerer.prepare(seen(self._images.read(filename), view))
         except CorruptImage:
             return None

@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from evaluator.robustness.pictures import seen
 from shared.endpoints.image_encoding import Photo, photo_from, photo_of
+from shared.images.decoding import large_pictures_in_turn
 from shared.images.source import ImageFiles
 
 
@@ -38,5 +39,6 @@ class Pictures:
 
     def _encoded(self, filename: str, view: str) -> Photo:
         if view:
-            return photo_from(seen(self._source.read(filename), view), self._longest_px)
+            with large_pictures_in_turn():
+                return photo_from(seen(self._source.read(filename), view), self._longest_px)
         return photo_of(self._source.content(filename), filename, self._longest_px)

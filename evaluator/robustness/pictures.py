@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from shared.images.decoding import decode_image
+
 _QUARTERS: Final = {
     90: Image.Transpose.ROTATE_90,
     180: Image.Transpose.ROTATE_180,
@@ -73,8 +75,7 @@ def compressed(picture: Image.Image, quality: float) -> Image.Image:
         picture.thumbnail((_LONGEST_JPEG_PX, _LONGEST_JPEG_PX))
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=round(quality))
-    with Image.open(buffer) as opened:
-        return opened.convert("RGB")
+    return decode_image(buffer.getvalue(), "a compressed picture")
 
 
 PICTURE_CHANGES: Final[Mapping[str, PictureChange]] = {

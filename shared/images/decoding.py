@@ -2,6 +2,8 @@
 
 A file that is no picture is told apart from one that the machine does not give: the first is
 counted as a broken image, the second would blame an image for a disk.
+
+A picture in memory takes 4 bytes a pixel, the largest 0.7 GB: threads take turns with such.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import errno
 import io
 import os
 import stat
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +27,8 @@ from shared.images.pixels import UnreadablePicture, losses, opened, rgb
 from shared.program.reporting.event_log import EventLog
 
 LARGEST_FILE_BYTES: Final = 2**30
+LARGE_PIXELS: Final = 2**26
+"""More pixels, which are 268 MB, make a picture large; most cameras give fewer."""
 TOLD: Final = 5
 """Images that are named for each thing that is lost of them."""
 
@@ -48,6 +53,47 @@ _CHUNK_BYTES: Final = 2**20
 
 _told: Counter[str] = Counter()
 log = EventLog(__name__)
+
+# What glibc maps by itself, above 32 MiB, it gives back when a picture goes; of Pillow's usual 16
+# each thread would keep as much as its largest picture took.
+Image.core.set_block_size(2**26)  # type: ignore[attr-defined]
+
+
+_one_at_a_time = threading.Lock()
+
+
+class _Own(threading.local):
+    is_in_block = False
+    has_turn = False
+
+
+_own = _Own()
+
+
+@contextmanager
+def large_pictures_in_turn() -> Iterator[None]:
+    """Let no other thread hold a large picture while this one holds one within the block.
+
+    The thread that opens a large picture waits until no other is in such a block with one. A block
+    within a block ends with the outer one.
+    """
+    if _own.is_in_block:
+        yield
+        return
+    _own.is_in_block = True
+    try:
+        yield
+    finally:
+        _own.is_in_block = False
+        if _own.has_turn:
+            _own.has_turn = False
+            _one_at_a_time.release()
+
+
+def _await_turn(image: Image.Image) -> None:
+    if image.width * image.height > LARGE_PIXELS and not _own.has_turn:
+        _one_at_a_time.acquire()
+        _own.has_turn = True
 
 
 def open_image(path: Path) -> Image.Image:
@@ -79,7 +125,8 @@ def opened_image(content: bytes, name: str) -> Iterator[Image.Image]:
         CorruptImage: no image, truncated or too large; also where that shows in the block.
     """
     try:
-        with opened(io.BytesIO(content)) as image:
+        with large_pictures_in_turn(), opened(io.BytesIO(content)) as image:
+            _await_turn(image)
             yield image
     except UnreadablePicture as error:
         reason = _other_kind(content, name) or str(error)

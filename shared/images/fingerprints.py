@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import CorruptImage
-from shared.images.decoding import decode_image
+from shared.images.decoding import decode_image, large_pictures_in_turn
 from shared.images.likeness import Look, look_of
 from shared.images.source import ImageFiles, ImageFolder
 from shared.program.reporting.progress import report_progress
@@ -71,6 +71,7 @@ def _fingerprint(source: ImageFiles, name: str) -> Fingerprint | None:
         return None
     digest = hashlib.sha256(content).digest()[:DIGEST_BYTES]
     try:
-        return Fingerprint(digest, look_of(decode_image(content, name)))
+        with large_pictures_in_turn():
+            return Fingerprint(digest, look_of(decode_image(content, name)))
     except CorruptImage:
         return Fingerprint(digest, None)

@@ -100,7 +100,7 @@ def _require_size(image: Image.Image) -> None:
 def rgb(image: Image.Image) -> Image.Image:
     """Return a picture as RGB: turned as its camera says, and on white where it is transparent.
 
-    Pictures that are so already come back alike.
+    Pictures that are so already come back as they are, without a copy.
     """
     image.load()
     picture = _on_white(_upright(image))
@@ -145,14 +145,18 @@ def _on_white(image: Image.Image) -> Image.Image:
     if image.mode in _DEEP_MODES:
         return _from_deep_grey(image)
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     key = image.info.get("transparency")
     if isinstance(key, tuple) and max(key) > _WHITE:
         # A colour of 16 bits each, of a picture that was read with the upper 8.
         image.info["transparency"] = tuple(part >> 8 for part in key)
-    layer = image.convert("RGBA")
-    white = Image.new("RGBA", layer.size, "white")
-    return Image.alpha_composite(white, layer).convert("RGB")
+    opaque = Image.new("RGB", image.size)
+    for band in _bands(*image.size):
+        layer = image.crop((0, band.start, image.width, min(band.stop, image.height)))
+        white = Image.new("RGBA", layer.size, "white")
+        seen = Image.alpha_composite(white, layer.convert("RGBA"))
+        opaque.paste(seen.convert("RGB"), (0, band.start))
+    return opaque
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
@@ -164,7 +168,7 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
     low, high = _range_of(image, values)
     key = image.info.get("transparency")
     grey = np.empty(values.shape, dtype=np.uint8)
-    for band in _bands(values):
+    for band in _bands(values.shape[1], len(values)):
         finite = np.nan_to_num(values[band].astype(np.float64), posinf=high, neginf=low)
         share = ((finite - low) / ((high - low) or 1)).clip(0, 1)
         grey[band] = np.rint(share * _WHITE)
@@ -186,15 +190,15 @@ def _ends(values: np.ndarray) -> tuple[float, float]:
     import numpy as np  # noqa: PLC0415 - as above
 
     low, high = np.inf, -np.inf
-    for band in _bands(values):
+    for band in _bands(values.shape[1], len(values)):
         finite = values[band][np.isfinite(values[band])]
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     return (low, high) if low <= high else (0.0, 1.0)
 
 
-def _bands(values: np.ndarray) -> Iterator[slice]:
+def _bands(width: int, height: int) -> Iterator[slice]:
     """Yield rows to convert together, so that a large picture takes little more than its size."""
-    rows = max(1, _BAND_PIXELS // max(1, values.shape[1]))
-    for first in range(0, len(values), rows):
+    rows = max(1, _BAND_PIXELS // max(1, width))
+    for first in range(0, height, rows):
         yield slice(first, first + rows)

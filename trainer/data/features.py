@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from shared.files.atomic import atomic_path
 from shared.files.digests import file_digest
 from shared.files.locking import in_turn
-from shared.images.decoding import open_image
+from shared.images.decoding import large_pictures_in_turn, open_image
 from shared.images.pixels import DECODER
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.progress import report_progress
@@ -64,9 +64,10 @@ class FreshFeatures:
         return [encoded[name] for name in filenames]
 
     def _pixels(self, name: str) -> torch.Tensor:
-        pixels_1CHW: torch.Tensor = self._learner.answerer.prepare(
-            open_image(self._images_dir / name)
-        )
+        with large_pictures_in_turn():
+            pixels_1CHW: torch.Tensor = self._learner.answerer.prepare(
+                open_image(self._images_dir / name)
+            )
         return pixels_1CHW
 
 
@@ -93,10 +94,11 @@ class AugmentedFeatures:
 
     def _picture(self, name: str) -> tuple[torch.Tensor, tuple[int, int]]:
         """Return a picture ``(1, C, H, W)`` larger than the input, and the input's shape."""
-        image = open_image(self._images_dir / name)
-        height, width = self._learner.input_shape(image)
-        larger = round(width * ZOOM_MARGIN), round(height * ZOOM_MARGIN)
-        resized = image.resize(larger, Image.Resampling.BICUBIC)
+        with large_pictures_in_turn():
+            image = open_image(self._images_dir / name)
+            height, width = self._learner.input_shape(image)
+            larger = round(width * ZOOM_MARGIN), round(height * ZOOM_MARGIN)
+            resized = image.resize(larger, Image.Resampling.BICUBIC)
         picture_CHW = torch.from_numpy(np.array(resized)).permute(2, 0, 1)
         return picture_CHW[None], (height, width)
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import affine_grid, grid_sample
 
-from shared.images.decoding import open_image
+from shared.images.decoding import large_pictures_in_turn, open_image
 from shared.program.reporting.progress import report_progress
 from shared.records import QAPair
 from shared.records.grouping import by_image
@@ -36,7 +36,8 @@ def load_gallery(pairs: Sequence[QAPair], images_dir: Path, side: int) -> Galler
     pictures = torch.empty((len(names), 3, side, side), dtype=torch.uint8)
 
     def decode(name: str) -> np.ndarray:
-        image = open_image(images_dir / name).resize((side, side), Image.Resampling.BICUBIC)
+        with large_pictures_in_turn():
+            image = open_image(images_dir / name).resize((side, side), Image.Resampling.BICUBIC)
         return np.asarray(image)
 
     with ThreadPoolExecutor() as pool, report_progress("images", len(names)) as progress:

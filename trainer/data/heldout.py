@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from shared.images.decoding import open_image
+from shared.images.decoding import large_pictures_in_turn, open_image
 from shared.program.reporting.progress import report_progress
 from shared.questions.answers import exact_match
 from shared.records import QAPair
@@ -24,7 +24,8 @@ def seen_anew(answerer: Answerer[Any, Any], images_dir: Path) -> Recollection:
     """Return what decodes and encodes the images of every request."""
 
     def prepare(name: str) -> object:
-        return answerer.prepare(open_image(images_dir / name))
+        with large_pictures_in_turn():
+            return answerer.prepare(open_image(images_dir / name))
 
     def remember(names: Sequence[str]) -> object:
         with ThreadPoolExecutor() as pool:

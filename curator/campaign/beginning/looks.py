@@ -63,12 +63,17 @@ def _looks(
 def _look(images_dir: Path, item: tuple[int, str]) -> _Kept:
     # imagehash and scipy take half a second, and most runs look at nothing.
     from shared.errors import CorruptImage, StoreUnreachable  # noqa: PLC0415 - with them
-    from shared.images.decoding import decode_image, read_image_file  # noqa: PLC0415 - as above
+    from shared.images.decoding import (  # noqa: PLC0415 - as above
+        decode_image,
+        large_pictures_in_turn,
+        read_image_file,
+    )
     from shared.images.likeness import look_of  # noqa: PLC0415 - as above
 
     item_id, path = item
     try:
-        look = look_of(decode_image(read_image_file(images_dir / path), path))
+        with large_pictures_in_turn():
+            look = look_of(decode_image(read_image_file(images_dir / path), path))
     except (CorruptImage, StoreUnreachable):
         return item_id, None, None
     # SQLite's integers have a sign.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from evaluator.metrics.tools import CLIP, named_version, require_module
 from shared.errors import CorruptImage, InputError
+from shared.images.decoding import large_pictures_in_turn
 from shared.images.source import image_source
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.progress import report_progress
@@ -117,7 +118,8 @@ class ClipScorer:
 
     def _pixels(self, filename: str) -> torch.Tensor | None:
         try:
-            pixels: torch.Tensor = self._preprocess(self._images.read(filename))
+            with large_pictures_in_turn():
+                pixels: torch.Tensor = self._preprocess(self._images.read(filename))
         except CorruptImage:
             return None
         return pixels

@@ -15,8 +15,21 @@ from transformers import BlipImageProcessorPil
 
 def pixel_values(processor: BlipImageProcessorPil, images: Sequence[Image.Image]) -> torch.Tensor:
     """Return resized, rescaled and normalised pixels ``(N, C, H, W)`` in float32."""
-    pixels: torch.Tensor = processor(images=list(images), return_tensors="pt")["pixel_values"]
+    resized = [_resized(processor, image) for image in images]
+    pixels: torch.Tensor = processor(images=resized, return_tensors="pt")["pixel_values"]
     return pixels
+
+
+def _resized(processor: BlipImageProcessorPil, image: Image.Image) -> Image.Image:
+    """Return what the processor would make of an image, which copies it three times to resize it.
+
+    What has the right size it leaves as it is.
+    """
+    size = processor.size
+    is_fixed = type(processor) is BlipImageProcessorPil and processor.do_resize and size.height
+    if not is_fixed or image.mode != "RGB":
+        return image
+    return image.resize((size.width, size.height), Image.Resampling(processor.resample))
 
 
 def to_device(pixels: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:

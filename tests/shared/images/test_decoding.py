@@ -6,7 +6,10 @@ import io
 import os
 import resource
 import struct
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +19,15 @@ from structlog.testing import capture_logs
 
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images import decoding
-from shared.images.decoding import decode_image, open_image, read_image_file
-from shared.images.pixels import DECODER, LARGEST_PIXELS
+from shared.images.decoding import (
+    LARGE_PIXELS,
+    decode_image,
+    large_pictures_in_turn,
+    open_image,
+    opened_image,
+    read_image_file,
+)
+from shared.images.pixels import DECODER, LARGEST_PIXELS, opened, rgb
 from tests.odd_pictures import COLOURED, GREY, upright
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
@@ -157,3 +167,58 @@ def test_nothing_is_told_of_whole_pictures():
 def test_the_bound_and_the_version_are_stated():
     assert LARGEST_PIXELS == 178_956_970
     assert DECODER >= 2
+
+
+def test_what_is_rgb_already_is_not_copied():
+    with opened(io.BytesIO(COLOURED["plain.jfif"]())) as image:
+        assert rgb(image) is image
+        assert image.info == {}
+
+
+def test_a_large_transparent_picture_is_put_on_white_as_a_small_one():
+    pixels = np.random.default_rng(0).integers(0, 256, (1_100, 1_000, 4), dtype=np.uint8)
+    layer, buffer = Image.fromarray(pixels), io.BytesIO()
+    layer.save(buffer, "PNG", compress_level=1)
+    white = Image.new("RGBA", layer.size, "white")
+    expected = Image.alpha_composite(white, layer).convert("RGB")
+    assert decode_image(buffer.getvalue(), "a.png").tobytes() == expected.tobytes()
+
+
+LARGE = of_any_size(8_193, 8_193)
+SMALL = of_any_size(8_192, 8_192)
+
+
+@pytest.mark.parametrize(
+    ("content", "block", "meet"),
+    [
+        (LARGE, large_pictures_in_turn, False),
+        (LARGE, nullcontext, True),
+        (SMALL, large_pictures_in_turn, True),
+    ],
+)
+def test_threads_hold_large_pictures_in_turn(content, block, meet):
+    assert LARGE_PIXELS == 8_192**2
+    meeting = threading.Barrier(2)
+
+    def hold(_):
+        with block():
+            with opened_image(content, "a.png"):
+                pass
+            try:
+                meeting.wait(timeout=None if meet else 0.05)
+            except threading.BrokenBarrierError:
+                return False
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(hold, range(2))) == [meet, meet]
+
+
+def test_a_turn_ends_with_the_outer_block_even_where_the_picture_is_broken():
+    def fail(_):
+        with large_pictures_in_turn(), large_pictures_in_turn():
+            decode_image(LARGE, "a.png")
+
+    with ThreadPoolExecutor(3) as pool:
+        for failed in [pool.submit(fail, number) for number in range(3)]:
+            assert isinstance(failed.exception(timeout=20), CorruptImage)

@@ -1,5 +1,6 @@
 """Image files to pixels."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,6 +17,14 @@ def test_any_mode_becomes_pixels_of_the_models_size(blip, tmp_path):
         opened.append(open_image(tmp_path / name))
     pixels = pixel_values(blip.image_processor, opened)
     assert pixels.shape == (4, 3, SHAPE.image_size, SHAPE.image_size)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (300, 200), (20, 900), (SHAPE.image_size,) * 2])
+def test_pixels_are_the_processors_own(blip, size):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    own = blip.image_processor(images=[image], return_tensors="pt")["pixel_values"]
+    assert (pixel_values(blip.image_processor, [image]) == own).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", None])
