@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from curator.catalog.finding.by_id import PicturesById
 from curator.catalog.finding.fetched_names import fetched_name
+from curator.catalog.finding.listed_folders import ListedFolders
 from curator.catalog.pictures import (
     READ_SUFFIXES,
     is_hidden,
@@ -43,6 +44,7 @@ class Locator:
         spellings = dict.fromkeys((self._root, str(images_dir.resolve())))
         self._bases = [_parts(base.replace("\\", "/")) for base in spellings]
         self._by_id = by_id
+        self._listed = ListedFolders(self._root)
         self._addresses: dict[int, int] = {}
         self._beside = _parts(str(beside.resolve()).replace("\\", "/"))
 
@@ -52,7 +54,7 @@ class Locator:
         Raises:
             InputError: the folder cannot be looked at.
         """
-        if _PLAIN.match(name) and self._is_file(name):
+        if _PLAIN.match(name) and (self._listed.holds(name) or self._is_file(name)):
             # By far the most frequent, and quick.
             return name
         place = self._place(name)
