@@ -12,7 +12,8 @@ from shared.dataset.check import SPLIT_ANEW, Leak, leak_text, leaks_among
 from shared.dataset.splits import RULE, split_units
 from shared.dataset.training_images import Recogniser, TrainingImages
 from shared.dataset.units import independent_unit, units_of
-from shared.errors import InputError
+from shared.errors import CorruptImage, InputError
+from shared.images.decoding import open_image
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import is_file_below, with_file_names
 from shared.images.source import ImageFolder
@@ -22,6 +23,9 @@ from trainer.recipe.recipe import SplitRecipe
 
 FEW_UNITS: Final = 10
 """Fewer cannot be divided by shares."""
+
+NAMED: Final = 3
+"""Images that are named of those that are missing or broken."""
 
 log = EventLog(__name__)
 
@@ -84,13 +88,14 @@ def load_pairs(
     a warning.
 
     Raises:
-        InputError: unreadable data, a missing images folder, missing images, some rows without
-            a split, a product or near-identical images in two splits, or nothing to train or
-            validate on.
+        InputError: unreadable data, a missing images folder, missing or broken images, some rows
+            without a split, a product or near-identical images in two splits, or nothing to train
+            or validate on.
     """
     pairs, has_split = _pairs_with_images(data, images_dir, columns)
     prints = fingerprints(ImageFolder(images_dir), (pair.filename for pair in pairs))
     looks = looks_of(prints)
+    _require_readable(pairs, looks, images_dir)
     units = units_of(pairs, looks)
     if has_split:
         _refuse_leaks(leaks_among(pairs, looks), data, allow=allow_leaks)
@@ -215,8 +220,33 @@ def _require_images(pairs: Sequence[QAPair], images_dir: Path) -> None:
     missing = [name for name in names if not is_file_below(images_dir, name)]
     if missing:
         raise InputError(
-            f"{images_dir}: {len(missing)} of {len(names)} images are missing, such as {missing[0]}"
+            f"{images_dir}: {len(missing)} of {len(names)} images are missing, such as "
+            f"{_first_of(missing)}"
         )
+
+
+def _require_readable(pairs: Sequence[QAPair], readable: Collection[str], images_dir: Path) -> None:
+    names = {pair.filename for pair in pairs}
+    broken = sorted(names.difference(readable))
+    if broken:
+        raise InputError(
+            f"{images_dir}: {len(broken)} of {len(names)} images cannot be read, such as "
+            f"{_first_of(broken)}{_fault_of(images_dir / broken[0])}; mend them, or leave their "
+            "rows out"
+        )
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED])
+
+
+def _fault_of(path: Path) -> str:
+    """Return, in brackets, why a picture cannot be read."""
+    try:
+        open_image(path)
+    except CorruptImage as error:
+        return f" ({error})"
+    return ""
 
 
 def _refuse_leaks(leaks: Sequence[Leak], data: Path, *, allow: bool) -> None:

@@ -66,6 +66,9 @@ def test_nothing_is_learned_from_answers_that_people_rejected(tmp_path, images):
 def spoil(pairs, images, kind):
     if kind == "an image is missing":
         (images / pairs[0].filename).unlink()
+    if kind == "images are broken":
+        for number in range(1, 6):
+            (images / f"{number:03}.png").write_bytes(b"broken")
     if kind == "an image is in two splits":
         return [replace(pairs[0], split="test"), *pairs[1:]]
     if kind == "a split is missing":
@@ -79,6 +82,11 @@ def spoil(pairs, images, kind):
     ("kind", "reason"),
     [
         ("an image is missing", r"images: 1 of 6 images are missing, such as 000\.png"),
+        (
+            "images are broken",
+            r"5 of 6 images cannot be read, such as 001\.png, 002\.png, 003\.png",
+        ),
+        ("images are broken", r" \(.*001\.png: not a readable image \(none of .*\); mend them"),
         (
             "an image is in two splits",
             r"1 image is in more than one split \(000\.png in train and test\)",
