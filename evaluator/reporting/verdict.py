@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from evaluator.comparing.differences import MetricDifference, p_text
 from evaluator.comparing.several import Attempt
@@ -12,6 +13,8 @@ from evaluator.metrics.registry import label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run
 from evaluator.scoring.cost import Cost
+
+_MORE: Final = "More questions would tell."
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Rival:
-    """A run beside the best, and what that gains over it; no gain where they cannot be compared."""
+    """A run beside the best, and what that gains over it.
+
+    Where the two cannot be compared there is no gain, and ``apart`` says why.
+    """
 
     name: str
     gain: Difference | None
     p_holm: float | None
+    apart: str = ""
 
     @property
     def is_beaten(self) -> bool:
@@ -52,10 +59,9 @@ def verdict(runs: Sequence[Run], attempts: Sequence[Attempt]) -> Verdict:
     cost = _cost(best, runs)
     if not rivals:
         return Verdict(f"{quoted(best.name)} alone is shown.", f"{level}.", _alone(best), cost)
-    ties = [rival.name for rival in rivals if not rival.is_beaten]
     which = f"{quoted(best.name)} has the highest {label(metric)}"
-    told = ", but is not clearly the best." if ties else "."
-    return Verdict(f"{which}{told}", f"{level}; {_lead(rivals)}.", _sure(rivals, ties), cost)
+    told = "." if all(rival.is_beaten for rival in rivals) else ", but is not clearly the best."
+    return Verdict(f"{which}{told}", f"{level}; {_lead(rivals)}.", _sure(rivals), cost)
 
 
 def _metric(runs: Sequence[Run]) -> str:
@@ -99,13 +105,17 @@ def _rival(best: Run, other: Run, attempts: Sequence[Attempt], metric: str) -> _
             ci95 = None if gain.ci95 is None else (-gain.ci95[1], -gain.ci95[0])
             gain = Difference(-gain.mean, ci95)
         return _Rival(other.name, gain, measured.p_holm)
-    return _Rival(other.name, None, None)
+    is_scored = metric in other.scorecard.scores.metrics
+    apart = (
+        "answered other questions, or was measured otherwise" if is_scored else "has no such score"
+    )
+    return _Rival(other.name, None, None, apart)
 
 
 def _lead(rivals: Sequence[_Rival]) -> str:
     compared = [rival for rival in rivals if rival.gain is not None]
     if not compared:
-        return "it has no question in common with another run"
+        return "it can be compared with no other run"
     nearest = min(compared, key=lambda rival: rival.gain.mean if rival.gain else 0.0)
     gain = nearest.gain
     assert gain is not None
@@ -116,12 +126,21 @@ def _lead(rivals: Sequence[_Rival]) -> str:
     return f"{100 * gain.mean:+z.1f} points{spread} over the next, {quoted(nearest.name)}"
 
 
-def _sure(rivals: Sequence[_Rival], ties: Sequence[str]) -> str:
-    if not ties:
-        largest = max(rival.p_holm for rival in rivals if rival.p_holm is not None)
-        return f"Yes: {p_text(largest)}, corrected for all comparisons."
-    names = " or ".join(map(quoted, ties))
-    return f"No: it is not clearly better than {names}. More questions would tell."
+def _sure(rivals: Sequence[_Rival]) -> str:
+    ties = [rival for rival in rivals if rival.gain is not None and not rival.is_beaten]
+    apart = " ".join(f"{quoted(rival.name)} {rival.apart}." for rival in rivals if rival.apart)
+    if ties:
+        names = " or ".join(quoted(rival.name) for rival in ties)
+        more = "Every question has the same score." if all(map(_is_same, ties)) else _MORE
+        return " ".join(filter(None, (f"No: it is not clearly better than {names}. {more}", apart)))
+    if apart:
+        return f"Not known for all: {apart}"
+    largest = max(rival.p_holm for rival in rivals if rival.p_holm is not None)
+    return f"Yes: {p_text(largest)}, corrected for all comparisons."
+
+
+def _is_same(rival: _Rival) -> bool:
+    return rival.gain is not None and rival.gain.mean == 0 and rival.gain.ci95 == (0, 0)
 
 
 def _alone(run: Run) -> str:

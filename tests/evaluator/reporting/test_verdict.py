@@ -46,6 +46,23 @@ def test_a_tie_is_no_winner(runs) -> None:
     assert "+0.0 points" in told.how_much
 
 
+def test_equal_answers_are_said_to_be_equal(runs) -> None:
+    told = said(runs[0], replace(runs[0], name="again"))
+    assert told.is_sure.endswith("“again”. Every question has the same score.")
+
+
+def test_runs_that_cannot_be_compared_are_said_to_be_apart(runs, tmp_path) -> None:
+    some = make_run(tmp_path / "some", answers(80, wrong=range(12))[:40])
+    told = said(runs[0], some)
+    assert told.which == "“some” has the highest Exact match, but is not clearly the best."
+    assert told.how_much.endswith("it can be compared with no other run.")
+    assert told.is_sure.endswith("“base” answered other questions, or was measured otherwise.")
+    scores = some.scorecard.scores
+    other = replace(scores, metrics={"gqa": scores.metrics["exact_match"]})
+    unlike = replace(some, name="unlike", scorecard=replace(some.scorecard, scores=other))
+    assert said(runs[0], unlike).is_sure == "Not known for all: “unlike” has no such score."
+
+
 def test_one_run_and_what_it_costs(runs) -> None:
     cost = Cost(80, seconds_k=12.4, usd_k=0.0212)
     best = replace(runs[2], scorecard=replace(runs[2].scorecard, cost=cost))
