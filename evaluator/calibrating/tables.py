@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from evaluator.answering.sureness import Sureness
@@ -21,7 +22,7 @@ def check_table(found: Mapping[str, Checked]) -> Table:
     )
     table.add_column("")
     for name in found:
-        table.add_column(name, justify="right")
+        table.add_column(escape(name), justify="right", overflow="fold")
     each = list(found.values())
     table.add_row("answers", *(f"{of.n:,}" for of in each))
     table.add_row("sure", *(_share(of.coverage, of.coverage_ci95) for of in each))

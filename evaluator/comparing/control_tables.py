@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
 from rich.table import Table
 
 from evaluator.comparing.side_by_side import Column
@@ -28,7 +29,7 @@ def controls_table(scorecard: Scorecard) -> Table:
     table.add_column("metric", no_wrap=True)
     headings = ["over prior", "over shuffled"]
     for heading in [*headings, *(f"all {answer!r}" for answer in scorecard.constants)]:
-        table.add_column(heading, justify="right")
+        table.add_column(escape(heading), justify="right")
     for metric in scorecard.scores.metrics:
         leads = [scorecard.over_prior.get(metric), scorecard.over_shuffled.get(metric)]
         constants = [group.metrics.get(metric) for group in scorecard.constants.values()]

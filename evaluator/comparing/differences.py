@@ -192,6 +192,12 @@ def cautions(comparison: RunComparison) -> list[str]:
         told.append(
             f"The models were asked differently: {'; '.join(comparison.asked_differently)}."
         )
+    told += [
+        f"{label(metric.metric)}: only {metric.n:,} of the {comparison.n:,} questions have a score "
+        "in both runs, and are compared."
+        for metric in comparison.metrics
+        if metric.n < comparison.n
+    ]
     if comparison.units < FEW_UNITS:
         units = counted(comparison.units, comparison.noun)
         told.append(f"With {units}, intervals and p-values are rough.")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from evaluator.comparing.differences import RunComparison, p_text
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 def detail_table(name: str, scorecard: Scorecard) -> Table:
     """Return one scorecard: a row for each metric."""
     title = (
-        f"{name}: {counted(scorecard.scores.n, 'question')} {_on_images(scorecard.images)}; "
+        f"{escape(name)}: {counted(scorecard.scores.n, 'question')} "
+        f"{_on_images(scorecard.images)}; "
         f"intervals over {counted(scorecard.units, scorecard.clustered_by)}"
     )
     table = Table(title=title, title_justify="left", caption=_notes(scorecard))
@@ -58,7 +60,7 @@ def _on_images(images: int) -> str:
 
 def check_table(name: str, check: DataCheck, types: Mapping[str, float]) -> Table:
     """Return what a check of a data set found; ``types`` are shares of its questions."""
-    title = f"{name}: {counted(check.pairs, 'question')} {_on_images(check.images)}"
+    title = f"{escape(name)}: {counted(check.pairs, 'question')} {_on_images(check.images)}"
     if check.products:
         title += f" of {counted(check.products, 'product')}"
     table = Table(title=title, title_justify="left", show_header=False)
@@ -86,7 +88,7 @@ def check_table(name: str, check: DataCheck, types: Mapping[str, float]) -> Tabl
     shares |= {f"questions about: {kind}": share for kind, share in types.items()}
     rows += [(label, f"{100 * share:.1f} %") for label, share in shares.items()]
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     return table
 
 
@@ -106,8 +108,9 @@ def _leak_rows(check: DataCheck) -> list[tuple[str, str]]:
 def difference_table(comparison: RunComparison) -> Table:
     """Return what the second run scores more than the first, a row for each metric."""
     table = Table(
-        title=f"{comparison.other} less {comparison.base}: {counted(comparison.n, 'question')} "
-        f"{_on_images(comparison.images)}, intervals by {comparison.clustered_by}",
+        title=f"{escape(f'{comparison.other} less {comparison.base}')}: "
+        f"{counted(comparison.n, 'question')} {_on_images(comparison.images)}, "
+        f"intervals by {comparison.clustered_by}",
         title_justify="left",
         caption="p: paired bootstrap over units; Holm: corrected for the number of metrics. "
         "The types of question are of the first metric, and not corrected.",
@@ -116,8 +119,9 @@ def difference_table(comparison: RunComparison) -> Table:
         pad_edge=False,
     )
     table.add_column("metric", no_wrap=True)
-    table.add_column(comparison.base, justify="right")
-    table.add_column(comparison.other, justify="right")
+    for name in (comparison.base, comparison.other):
+        # Of two names that begin alike, the ends tell which is which.
+        table.add_column(escape(name), justify="right", overflow="fold")
     for heading in ("gain", "95 % interval", "p", "Holm"):
         table.add_column(heading, justify="right", no_wrap=True)
     for metric in comparison.metrics:
@@ -159,7 +163,7 @@ def several_table(several: SeveralRuns) -> Table:
             for metric in (m for m in comparison.metrics if m.metric == name):
                 gain = metric.difference
                 table.add_row(
-                    f"  {comparison.other} less {comparison.base}",
+                    escape(f"  {comparison.other} less {comparison.base}"),
                     f"{gain.mean:+z.4f}",
                     signed_interval(gain.ci95),
                     *(_p_cell(p) for p in (gain.p_value, metric.p_holm)),
@@ -197,7 +201,8 @@ def comparison_table(scorecards: Mapping[str, Scorecard]) -> Table:
     table = Table(title="Mean, and 95 % interval over units", title_justify="left")
     table.add_column("metric")
     for row in comparison.rows:
-        table.add_column(f"{row.name}\n[dim]n = {row.n:,}[/dim]", justify="right")
+        heading = f"{escape(row.name)}\n[dim]n = {row.n:,}[/dim]"
+        table.add_column(heading, justify="right", overflow="fold")
     for column in comparison.columns:
         cells = [
             _cell(row.figures.get(column), "bold" if row.name in best[column] else "not bold")
@@ -224,7 +229,7 @@ def signature_note(scorecards: Iterable[Scorecard]) -> str:
 def metric_heading(column: Column) -> str:
     """Return a metric's name, with its model and digest below where a column has some."""
     small = " ".join(filter(None, (column.model, column.digest)))
-    return column.label + (f"\n[dim]{small}[/dim]" if small else "")
+    return column.label + (f"\n[dim]{escape(small)}[/dim]" if small else "")
 
 
 def _cell(figure: Figure | None, style: str) -> str:
@@ -253,7 +258,7 @@ def _notes(scorecard: Scorecard) -> str | None:
         _coverage_note(scorecard),
         *_cost_notes(scorecard),
     ]
-    return "\n".join(filter(None, notes)) or None
+    return escape("\n".join(filter(None, notes))) or None
 
 
 def _cost_notes(scorecard: Scorecard) -> list[str]:
