@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from json.encoder import encode_basestring
 from typing import Any, Protocol
 
 from curator.ledger.records.overview import LeftOut
@@ -15,8 +16,6 @@ from shared.endpoints.keys.quota import Quota
 from shared.records import ImageRef, Listing
 
 Row = Mapping[str, Any]
-
-_METADATA = json.JSONEncoder(ensure_ascii=False)
 
 
 class NamedCells(Protocol):
@@ -39,8 +38,17 @@ def unpack_reply(packed: bytes) -> str:
 def listing_row(listing: Listing) -> tuple[str, str, str, str, str]:
     """Return a listing in ``items``: its id, its image's id and path, its metadata, its product."""
     image = listing.image
-    metadata = _METADATA.encode(dict(listing.metadata))
+    metadata = metadata_text(listing.metadata)
     return listing.listing_id, image.image_id, image.path, metadata, listing.product
+
+
+def metadata_text(metadata: Mapping[str, str]) -> str:
+    """Return texts by name as `json.dumps` writes them with ``ensure_ascii=False``.
+
+    In less than half of its time: a first import has hundreds of thousands.
+    """
+    said = [f"{encode_basestring(name)}: {encode_basestring(of)}" for name, of in metadata.items()]
+    return f"{{{', '.join(said)}}}"
 
 
 def listing_of(row: NamedCells) -> Listing:

@@ -25,12 +25,13 @@ LOOKS = 5
 FILL = """
 BEGIN;
 WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 9)
-INSERT INTO pairs SELECT campaign_id, item_id, n, 'What is part ' || n || ' of the thing shown?',
+INSERT INTO pairs (campaign_id, item_id, position, question, answer, difficulty, agreement,
+  attempt_id) SELECT campaign_id, item_id, n, 'What is part ' || n || ' of the thing shown?',
   'wood', 'easy', 'unknown', 1 FROM work, numbers WHERE state = 0;
 INSERT INTO attempts (campaign_id, item_id, key_fingerprint, project, model, started_at,
   reserved_tokens, finished_at, outcome, detail, input_tokens, output_tokens, thought_tokens,
   ending, form, drafts)
-  SELECT work.campaign_id, work.item_id, fingerprint, project, campaigns.model,
+  SELECT work.campaign_id, work.item_id, fingerprint, project, models ->> '$[0].name',
   julianday() * 86400 - 210866760000 - 5 * rank, 700, julianday() * 86400 - 210866757000 - 5 * rank,
   'answered', '', 700, 300, 0, 'STOP', 'json', 10
   FROM work JOIN campaigns ON id = campaign_id, (SELECT * FROM keys LIMIT 1) WHERE state = 0;
