@@ -30,7 +30,9 @@ _WAYS_OUT: Final = {
     Reason.WITHOUT_IMAGE: "name the images in a column `filename`",
     Reason.UNKNOWN_IMAGE: "complete the download, images/metadata/images.csv.gz in particular",
     Reason.OUTSIDE: "give --images DIR, or paths that start from there",
-    Reason.URL: "bring the files with `curator fetch CATALOGUE --to DIR`, and give --images DIR",
+    Reason.URL: (
+        "bring the files with `curator fetch --catalog CATALOGUE --out DIR`, and give --images DIR"
+    ),
     Reason.TAKEN_URL: "bring the files with `curator fetch`, which tells such URLs apart",
     Reason.AS_TEXT: "write the pictures as files, or as bytes in Parquet",
     Reason.MISSING: "give --images DIR, the folder that the names start from",

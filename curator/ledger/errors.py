@@ -12,7 +12,7 @@ _WAY_OUT: Final = "mend that (free space on its disk?) and run the same command 
 
 _NO_ROOM_BESIDE: Final = "SQLITE_IOERR_SHMSIZE"
 """What SQLite says of a full disk where one only wants to read."""
-REPAIR: Final = "`curator repair LEDGER --to NEW`"
+REPAIR: Final = "`curator repair --ledger LEDGER --out NEW`"
 OF_DAMAGE: Final = f"put a copy in its place, or save what can be read: {REPAIR}"
 
 

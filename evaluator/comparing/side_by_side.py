@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isclose
 from typing import Final
 
 from evaluator.metrics import registry
@@ -11,6 +12,8 @@ from evaluator.scoring.figures import Breakdown, Figure
 from evaluator.scoring.scorecard import Scorecard
 
 PRIOR_NAME: Final = "question-only prior"
+_ALIKE: Final = 1e-6
+"""Means that differ by less are one, and no table shows as many digits."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,22 @@ class Comparison:
 
 def compare_scorecards(scorecards: Mapping[str, Scorecard]) -> Comparison:
     """Put scorecards, by name, side by side with the prior of each set of rows."""
-    rows: list[Contestant] = []
-    priors: list[Breakdown] = []
+    priors: list[Contestant] = []
     for name, scorecard in scorecards.items():
-        if scorecard.prior is not None and scorecard.prior not in priors:
-            label = PRIOR_NAME if not priors else f"{PRIOR_NAME} ({name})"
-            rows.insert(len(priors), _row(label, scorecard.prior, scorecard.signatures))
-            priors.append(scorecard.prior)
-    for name, scorecard in scorecards.items():
-        rows.append(_row(name, scorecard.scores, scorecard.signatures))
+        if scorecard.prior is None:
+            continue
+        label = PRIOR_NAME if not priors else f"{PRIOR_NAME} ({name})"
+        prior = _row(label, scorecard.prior, scorecard.signatures)
+        known = next((place for place, each in enumerate(priors) if _are_one(each, prior)), None)
+        if known is None:
+            priors.append(prior)
+        else:
+            figures = {**prior.figures, **priors[known].figures}
+            priors[known] = replace(priors[known], figures=figures)
+    rows = [
+        *priors,
+        *(_row(name, card.scores, card.signatures) for name, card in scorecards.items()),
+    ]
     # The runs decide the order of columns: the prior may lack some.
     columns = dict.fromkeys(column for row in rows[len(priors) :] for column in row.figures)
     return Comparison(tuple(columns), tuple(rows))
@@ -85,6 +95,23 @@ def _row(name: str, breakdown: Breakdown, signatures: Mapping[str, str]) -> Cont
         for metric, figure in breakdown.metrics.items()
     }
     return Contestant(name, breakdown.n, figures)
+
+
+def _are_one(first: Contestant, other: Contestant) -> bool:
+    """Return whether two priors are one: its runs may have other metrics, or order their rows anew.
+
+    A mean of a model's scores may differ in its last digits by how they fell into batches.
+    """
+    both = first.figures.keys() & other.figures.keys()
+    return (
+        first.n == other.n
+        and bool(both)
+        and all(
+            first.figures[column].n == other.figures[column].n
+            and isclose(first.figures[column].mean, other.figures[column].mean, abs_tol=_ALIKE)
+            for column in both
+        )
+    )
 
 
 def best_rows(comparison: Comparison) -> Mapping[Column, Sequence[str]]:

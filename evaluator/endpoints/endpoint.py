@@ -38,7 +38,7 @@ class AddressOptions:
     endpoint: str | None = None
     service: Service | None = None
     keys: Path | None = None
-    in_flight: int = IN_FLIGHT
+    concurrency: int = IN_FLIGHT
     timeout: float = TIMEOUT_S
     image_px: int = LONGEST_PX
     thinking: Thinking | None = None

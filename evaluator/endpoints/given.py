@@ -61,7 +61,7 @@ def endpoint_of(
         {name: catalogue.known(name) for name in names},
         adapter=single,
         adapters=named,
-        in_flight=options.in_flight,
+        in_flight=options.concurrency,
         timeout_s=options.timeout,
         longest_px=options.image_px,
         instruction=_in_a_prompt(instruction),

@@ -51,7 +51,7 @@ def judge_endpoint(options: JudgeOptions) -> Endpoint:
         endpoint=options.judge_endpoint,
         service=options.judge_service,
         keys=options.judge_keys,
-        in_flight=options.judge_in_flight,
+        concurrency=options.judge_in_flight,
         thinking=options.judge_thinking,
         extra_body=options.judge_extra_body,
     )

@@ -219,8 +219,9 @@ class RunSettings(ScoringSettings):
     @property
     def address_options(self) -> AddressOptions:
         """Return what is asked for of an address."""
-        names = [field.name for field in fields(AddressOptions)]
-        return AddressOptions(**{name: getattr(self, name) for name in names})
+        renamed = {"concurrency": "in_flight"}
+        names = {each.name: renamed.get(each.name, each.name) for each in fields(AddressOptions)}
+        return AddressOptions(**{option: getattr(self, name) for option, name in names.items()})
 
     def with_model(self) -> Self:
         """Return the same with its model found, or with the base of its adapters for one.

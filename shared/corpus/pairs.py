@@ -122,7 +122,8 @@ def _data_file(path: Path) -> Path:
     below = next(path.glob(f"*/{QA_FILE}"), None)
     hint = f"; give {below.parent}" if below else ""
     if not hint and any(path.glob("*.parquet")):
-        hint = f"; leave --images out, or `evaluator unpack {path} --out DIR` makes one table of it"
+        unpack = f"evaluator unpack --data {path} --out DIR"
+        hint = f"; leave --images out, or `{unpack}` makes one table of it"
     raise InputError(f"{path}: not a data set folder ({QA_FILE} is missing){hint}")
 
 

@@ -189,8 +189,9 @@ class Fields:
 
 def _pictures_text(path: Path) -> str:
     return (
-        f"holds pictures, not names; leave --images out, or `evaluator unpack {path} --out DIR` "
-        "saves each as a file and names it in a column `filename`"
+        "holds pictures, not names; leave --images out, or "
+        f"`evaluator unpack --data {path} --out DIR` saves each as a file and names it in a column "
+        "`filename`"
     )
 
 

@@ -26,7 +26,7 @@ data = "THIS_FOLDER"
 and type, the last line to score it on the test split:
 
 ```sh
-evaluator check THIS_FOLDER{option}
+evaluator check --data THIS_FOLDER{option}
 trainer fit recipe.toml
 evaluator run --data THIS_FOLDER{option} --adapter adapter \\
     --model Salesforce/blip-vqa-base --out run

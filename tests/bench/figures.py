@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import subprocess
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,8 +48,18 @@ def record(rows: Iterable[Comparison | Taken]) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _commit(),
         "machine": _machine(),
-        "versions": {"python": platform.python_version(), **installed_versions(PACKAGES)},
+        "versions": _versions(),
         "rows": [row.plain() for row in rows],
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what was measured; abo-vqa's is that of these sources."""
+    sources = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return {
+        "python": platform.python_version(),
+        **installed_versions(PACKAGES),
+        "abo-vqa": sources["version"],
     }
 
 

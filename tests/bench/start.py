@@ -15,7 +15,7 @@ ROUNDS: Final = 10
 
 
 def bench_start(_: Path) -> Iterator[Comparison]:
-    """Start each program for its help, and a bare Python in turn."""
+    """Start each program for its help, and a Python that imports typer alone in turn."""
     for program in PROGRAMS:
         yield compare(
             f"{program} --help, against `import typer` alone",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
+from shared.vqa.adapting.adapter_base import BASE_FOLDER, base_folder
 from shared.vqa.adapting.adapter_files import TRAINING_RECORD, require_adapter
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 
@@ -40,17 +41,25 @@ def relative_place(path: Path, adapter: Path) -> str:
 
 
 def write_record(record: RunRecord, adapter: Path) -> None:
-    """Write the record whole or not at all."""
-    write_json(asdict(record), adapter / TRAINING_RECORD)
+    """Write the record whole or not at all, with where the base lies if that is a folder."""
+    lies = {BASE_FOLDER: relative_place(Path(record.base).expanduser(), adapter)}
+    is_folder = record.base != EMBEDDED_MODEL and Path(record.base).expanduser().is_dir()
+    write_json(asdict(record) | (lies if is_folder else {}), adapter / TRAINING_RECORD)
 
 
 def finished_run(adapter: Path) -> RunRecord | None:
-    """Return the record of a finished run, or ``None`` where there is none."""
+    """Return the record of a finished run, or ``None`` where there is none.
+
+    Its base is where that lies now, wherever the command was given that trained on it.
+    """
     path = adapter / TRAINING_RECORD
     if not path.is_file():
         return None
     try:
-        return RunRecord(**read_json(path))
+        told = read_json(path)
+        folder = base_folder(adapter, told)
+        known = {name: value for name, value in told.items() if name != BASE_FOLDER}
+        return RunRecord(**known | ({"base": folder} if folder else {}))
     except TypeError as error:
         raise InputError(
             f"{path}: not the record of a `trainer fit` or `fuse` run ({error})"

@@ -51,7 +51,7 @@ def test_a_data_set_arrives_with_its_pictures_and_is_read_again(hub, pairs, tmp_
     card = huggingface_hub.DatasetCard.load(again / "README.md")
     assert card.data.license == "cc-by-4.0"
     assert f'load_dataset("{NAME}")' in card.text
-    assert f"evaluator check hf://datasets/{NAME}" in card.text
+    assert f"evaluator check --data hf://datasets/{NAME}" in card.text
     assert "THIS_FOLDER" not in card.text
     told = capsys.readouterr().out
     assert "licence: cc-by-4.0" in told

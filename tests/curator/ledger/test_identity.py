@@ -185,5 +185,5 @@ def test_a_damaged_ledger_names_the_way_back_and_stays_as_it_is(tmp_path, damage
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "the file is damaged; put a copy in its place" in ended.stderr
-    assert "`curator repair LEDGER --to NEW`" in ended.stderr
+    assert "`curator repair --ledger LEDGER --out NEW`" in ended.stderr
     assert ledger.read_bytes() == broken

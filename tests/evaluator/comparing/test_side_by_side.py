@@ -48,3 +48,29 @@ def test_figures_of_two_definitions_never_share_a_column():
     note = signature_note(cards.values())
     assert "#22222222 bertscore_f1: roberta@2|layer 10" in note
     assert len(note.splitlines()) == 3
+
+
+def test_one_prior_of_runs_with_other_metrics_or_last_digits_is_shown_once():
+    card = scorecard()
+    figure = card.scores.metrics["exact_match"]
+    close = replace(figure, mean=figure.mean + 1e-9)
+    prior = replace(card.scores, metrics={"exact_match": figure})
+    with_more = replace(card.scores, metrics={"exact_match": close, "token_f1": figure})
+    other = replace(card.scores, metrics={"exact_match": replace(figure, mean=0.25)})
+    comparison = compare_scorecards(
+        {
+            "a": replace(card, prior=prior),
+            "b": replace(card, prior=with_more),
+            "c": replace(card, prior=other),
+        }
+    )
+    once, apart, *_ = comparison.rows
+    assert [row.name for row in comparison.rows] == [
+        "question-only prior",
+        "question-only prior (c)",
+        "a",
+        "b",
+        "c",
+    ]
+    assert [column.metric for column in once.figures] == ["exact_match", "token_f1"]
+    assert [figure.mean for figure in apart.figures.values()] == [0.25]

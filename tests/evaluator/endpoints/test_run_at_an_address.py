@@ -321,7 +321,7 @@ def test_options_of_addresses_need_one(data, capsys):
     with pytest.raises(SystemExit) as leaving:
         run_program(app, "evaluator", [*map(str, arguments), "--in-flight", "3"])
     assert leaving.value.code == 2
-    assert "--in-flight: goes with --endpoint URL" in last_line(capsys)
+    assert "--concurrency: goes with --endpoint URL" in last_line(capsys)
 
 
 def test_a_key_is_sent_and_shown_nowhere(data, capsys, monkeypatch):

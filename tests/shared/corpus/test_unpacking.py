@@ -44,7 +44,7 @@ def test_the_shards_of_a_set_become_one_table_with_splits_and_files(tmp_path, ca
     folder.mkdir()
     shard(folder / "train-00000-of-00001.parquet", [RED, BLUE, RED], ["a", "b", "c"])
     shard(folder / "test-00000-of-00001.parquet", [content("green", "WEBP")], ["d"])
-    with pytest.raises(InputError, match=f"`evaluator unpack {folder} --out DIR`"):
+    with pytest.raises(InputError, match=f"`evaluator unpack --data {folder} --out DIR`"):
         read_pairs(folder)
     out = tmp_path / "out"
     assert command("unpack", folder, "--out", out) == 0

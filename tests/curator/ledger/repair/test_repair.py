@@ -223,11 +223,11 @@ async def test_every_command_names_the_way_back_in_one_line(stage, damage):
         assert result.code in {1, 2}, (words, result)
         lines = [line for line in result.err.splitlines() if line.startswith("curator: ")]
         assert len(lines) == 1, (words, result)
-        assert "`curator repair LEDGER --to NEW`" in lines[0], words
+        assert "`curator repair --ledger LEDGER --out NEW`" in lines[0], words
         assert "Traceback" not in result.err
     ran = await campaign.run()
     assert ran.code in {1, 2}
-    assert "`curator repair LEDGER --to NEW`" in ran.err
+    assert "`curator repair --ledger LEDGER --out NEW`" in ran.err
     assert campaign.ledger.read_bytes() == before
 
 

@@ -29,6 +29,22 @@ def test_the_base_stands_in_for_a_model_that_is_not_named(tmp_path):
         model_or_base("", [tiny, hub])
 
 
+def test_a_base_in_a_folder_is_found_from_anywhere_and_after_both_moved(tmp_path, monkeypatch):
+    there = tmp_path / "there"
+    there.mkdir()
+    tiny = adapter(there / "a", "tiny")
+    (there / "tiny").mkdir()
+    (there / "tiny" / "config.json").write_text("{}")
+    (tiny / "run.json").write_text(json.dumps({"base_folder": "../tiny"}))
+    assert model_or_base("", [tiny]) == str(there / "tiny")
+    moved = there.rename(tmp_path / "moved")
+    monkeypatch.chdir(moved)
+    assert model_or_base("", [Path("a")]) == "tiny"
+    (moved / "tiny").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="trained on tiny, which is not found here"):
+        model_or_base("", [Path("a")])
+
+
 @pytest.mark.parametrize(
     ("base", "reason"), [("./gone", "trained on ./gone, which is not found here"), (None, "names")]
 )
