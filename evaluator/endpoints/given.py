@@ -86,7 +86,7 @@ def _require_no_secret(url: str, option: str) -> None:
     if "@" in url or "?" in url or "#" in url:
         raise InputError(
             f"{option}: an address takes no user, password or query, which messages would show; "
-            f"give a key by {option.removesuffix('endpoint')}keys FILE or OPENAI_API_KEY"
+            f"give a key by {option.removesuffix('endpoint')}keys FILE or in the environment"
         )
 
 

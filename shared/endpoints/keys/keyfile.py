@@ -156,7 +156,7 @@ def _read_text(path: Path) -> str:
         is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16") if is_wide else _decoded(content)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such keys file; give --keys FILE") from None
+        raise InputError(f"{path}: no such keys file; name one that is there") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; --keys wants a file") from None
     except UnicodeDecodeError:

@@ -216,7 +216,7 @@ async def test_limits_that_a_ledger_learned_are_told(stage):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--keys", "nowhere.toml"), "nowhere.toml: no such keys file"),
+        (("--keys", "nowhere.toml"), "nowhere.toml: no such keys file; name one that is there"),
         (("--endpoint", "nonsense"), "give something like http://"),
         (("--ledger", "nowhere.db"), "no such ledger"),
         (("--service", "openai"), "--model NAME"),
