@@ -30,6 +30,9 @@ from shared.program.stopping import GOES_ON, interrupt_once
 _INTERRUPTED = 130
 """What typer 0.29 returns for a keyboard interrupt."""
 
+_NO_OPTION: Final = re.compile(
+    r"No such option: (?P<given>\S+) \(Possible options: (?P<options>.+)\)"
+)
 _NO_CHOICE: Final = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>.*)")
 _INSTALLS_COMPLETION: Final = "--install-completion"
 _OURS: Final = frozenset({"curator", "evaluator", "shared", "trainer"})
@@ -130,7 +133,11 @@ def _told(name: str, message: str) -> str:
         return message
     # What a type of ours says comes with the name of its exception in front.
     line = message.replace(": Value error, ", ": ").rstrip(".")
-    if wrong := _NO_CHOICE.search(line):
+    if unknown := _NO_OPTION.fullmatch(line):
+        options = unknown["options"].split(", ")
+        near = difflib.get_close_matches(unknown["given"], options, n=1, cutoff=0)
+        line = f"No such option: {unknown['given']}; did you mean {near[0]}?"
+    elif wrong := _NO_CHOICE.search(line):
         choices = re.findall(r"'([^']+)'", wrong["choices"])
         near = difflib.get_close_matches(wrong["given"], choices, n=1)
         line += "".join(f"; did you mean {each!r}?" for each in near)

@@ -10,6 +10,7 @@ import typer
 from typer._click.core import Context, Parameter
 
 from docs.site.reference.markdown import code, plain, table, with_code
+from shared.program.command_line.command import help_record
 
 PROGRAMS = ("curator", "trainer", "evaluator")
 _OF_EVERY_COMMAND = "Of every command"
@@ -102,5 +103,5 @@ def _panel(parameter: Parameter) -> str:
 
 
 def _option(parameter: Parameter, context: Context) -> tuple[str, str]:
-    record = parameter.get_help_record(context) or (str(parameter.name), "")
+    record = help_record(parameter, context) or (str(parameter.name), "")
     return code(record[0]), with_code(record[1])

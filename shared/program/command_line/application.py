@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperCommand
 
 from shared.errors import AboVqaError
-from shared.program.command_line.command import HelpfulCommand
+from shared.program.command_line.command import FullSummaries, HelpfulCommand
 from shared.program.reporting.verbosity import tell_more
 
 DISTRIBUTION: Final = "abo-vqa"
@@ -102,6 +102,7 @@ def application(
     """
     app = typer.Typer(
         name=program,
+        cls=FullSummaries,
         help=purpose,
         no_args_is_help=True,
         context_settings=_HELP,

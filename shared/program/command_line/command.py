@@ -5,21 +5,42 @@ The help is plain text, for rich takes longer to import than all else that ``--h
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from shared.program.command_line.spellings import as_now, first_spelling, old_spellings
 from shared.program.reporting.verbosity import tells_more
 
+_TYPE: Final = re.compile(r"<(?:list\[)?([^\[\]]+?)(?: range)?\]?>$")
+_PLAIN: Final = {"str": "<text>", "int": "<number>", "float": "<number>", "Path": "<path>"}
 FEW: Final = 8
 """Options that one can take in without groups."""
 _ALL: Final = "Options"
 _ANY: Final = "Of every command"
 _SECRET: Final = ("token",)
+
+
+class FullSummaries(TyperGroup):
+    """A program whose list of commands has the whole line of each."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002
+        """Write the commands, where typer cuts off what is longer than a line."""
+        rows = [(name, str(each.help or "")) for name, each in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def help_record(parameter: Any, ctx: Any) -> tuple[str, str] | None:  # noqa: ANN401
+    """Return how an option is typed and what it says, its type in words that nobody programs in."""
+    record = parameter.get_help_record(ctx)
+    if record is None:
+        return None
+    return _TYPE.sub(lambda found: _PLAIN.get(found[1], f"<{found[1]}>"), record[0]), record[1]
 
 
 class HelpfulCommand(TyperCommand):
@@ -69,7 +90,7 @@ class HelpfulCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         """Write the arguments, then the options by group."""
-        shown = [(each, each.get_help_record(ctx)) for each in self.get_params(ctx)]
+        shown = [(each, help_record(each, ctx)) for each in self.get_params(ctx)]
         records = [(each, record) for each, record in shown if record is not None]
         has_groups = sum(isinstance(each, TyperOption) for each, _ in records) > FEW
         groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from importlib import import_module
@@ -12,6 +13,7 @@ import pytest
 import typer
 from typer.core import TyperOption
 
+from shared.program.cli import run_program
 from shared.program.command_line.next_step import tell_next, typed
 
 PROGRAMS = ("curator", "trainer", "evaluator")
@@ -122,3 +124,22 @@ def test_what_is_typed_comes_before_the_environment(monkeypatch) -> None:
         assert context.params["token"] == "of-the-environment"
     with whole("curator", "view").make_context("view", [*words, "--token", "typed"]) as context:
         assert context.params["token"] == "typed"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_help_is_in_words_and_a_near_option_is_named(name, capsys) -> None:
+    module = program(name)
+    with pytest.raises(SystemExit):
+        run_program(module.app, name, ["-h"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert all(command.summary in told for command in module.COMMANDS.values())
+    word = {"curator": "run", "evaluator": "run", "trainer": "export"}[name]
+    with pytest.raises(SystemExit):
+        run_program(module.app, name, [word, "-h"])
+    told = capsys.readouterr().out
+    assert "<text>" in told
+    assert "<number>" in told
+    assert not re.search(r"<(str|int|float|list|Path)", told)
+    with pytest.raises(SystemExit):
+        run_program(module.app, name, [word, "--modle", "x"])
+    assert "No such option: --modle; did you mean --model?" in capsys.readouterr().err
