@@ -139,7 +139,7 @@ def test_help_is_in_words_and_a_near_option_is_named(name, capsys) -> None:
     told = capsys.readouterr().out
     assert "<text>" in told
     assert "<number>" in told
-    assert not re.search(r"<(str|int|float|list|Path)", told)
+    assert not re.search(r"<(str|int|float|list|Path)\b", told)
     with pytest.raises(SystemExit):
         run_program(module.app, name, [word, "--modle", "x"])
     assert "No such option: --modle; did you mean --model?" in capsys.readouterr().err
