@@ -12,6 +12,7 @@ far, Y layers, K heads, L image tokens, E a head's size, V vocabulary.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -33,6 +34,11 @@ FORMAT: Final = 1
 WITH_OPENVINO: Final = 2
 """A bundle's format: higher where files that read the lower one alone would not read it."""
 
+_STATED: Final = {
+    *("graphs", "sha256", "tokenizer", "tokens", "image"),
+    *("max_question_tokens", "max_new_tokens"),
+}
+"""What a manifest has to say for questions to be answered."""
 _WORD: Final = re.compile(r"[a-z]+")
 _QUOTES: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 _CLOSING: Final = " ?!.\u00bf"
@@ -42,7 +48,7 @@ Integers = NDArray[np.int64]
 
 
 class BundleError(ValueError):
-    """A folder is no bundle, or one of another format."""
+    """A folder is no bundle, one of another format, or damaged."""
 
 
 class Graph(Protocol):
@@ -70,16 +76,18 @@ class OnnxVqa:
     """An exported model that answers; ``prepare`` may run in any thread.
 
     Raises:
-        BundleError: ``folder`` holds no bundle of this format.
+        BundleError: ``folder`` holds no bundle of this format, or one with a file that is missing
+            or is not what was exported.
     """
 
     def __init__(self, folder: str | Path, threads: int = 0) -> None:
         """Load a bundle; ``threads`` are those of each product, 0 for one a core."""
         folder = Path(folder)
         self.manifest = read_manifest(folder)
+        _require_as_exported(folder, self.manifest)
         self._image = self.manifest["image"]
         self._ids = self.manifest["tokens"]
-        self._tokenizer = Tokenizer.from_file(str(folder / self.manifest["tokenizer"]))
+        self._tokenizer = _tokenizer(folder / self.manifest["tokenizer"])
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.manifest["max_question_tokens"])
         is_openvino = self.manifest["format"] == WITH_OPENVINO
@@ -224,13 +232,39 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{folder}: no exported model ({MANIFEST} is missing)") from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise BundleError(f"{path}: not readable ({error})") from error
+    if not isinstance(manifest, dict):
+        raise BundleError(f"{path}: not what says of a bundle what it holds")
     if manifest.get("format") not in (FORMAT, WITH_OPENVINO):
         raise BundleError(
             f"{path}: format {manifest.get('format')}, and this reads {FORMAT} and {WITH_OPENVINO}"
         )
+    if lacking := sorted(_STATED - manifest.keys()):
+        raise BundleError(f"{path}: damaged, lacks {', '.join(lacking)}")
     return manifest
+
+
+def _require_as_exported(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Check each graph by its hash: with other weights it would answer too, and wrongly."""
+    for name, digest in manifest["sha256"].items():
+        graph, _, weights = name.partition(" ")
+        path = folder / manifest["graphs"][graph]
+        path = path.with_suffix(".bin") if weights else path
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise BundleError(f"{path}: not readable ({error.strerror})") from error
+        if found != digest:
+            raise BundleError(f"{path}: damaged, not the file that was exported")
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except Exception as error:  # tokenizers has no class of its own for its errors
+        raise BundleError(f"{path}: not readable ({error})") from error
 
 
 def _session(path: Path, threads: int, wished: Sequence[str]) -> Graph:
@@ -277,7 +311,14 @@ def _main(arguments: Sequence[str]) -> int:
     if len(arguments) < 2:  # noqa: PLR2004 (an image and a question)
         print('usage: vqa.py IMAGE "QUESTION" ...', file=sys.stderr)
         return 2
-    model = OnnxVqa(Path(__file__).resolve().parent)
+    try:
+        model = OnnxVqa(Path(__file__).resolve().parent)
+    except BundleError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except ImportError as error:
+        print(f"needs {error.name}: pip install {error.name}", file=sys.stderr)
+        return 2
     try:
         with opened(Path(arguments[0])) as image:
             for loss in losses(image):

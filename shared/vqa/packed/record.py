@@ -62,8 +62,9 @@ def packed_record(folder: Path) -> PackedRecord | None:
     if content.pop("version", None) != _VERSION:
         raise InputError(f"{path}: not of version {_VERSION}, the only one known here")
     try:
-        return PackedRecord(**{**content, "parts": _parts(content["parts"])})
-    except (KeyError, TypeError, ValueError) as error:
+        shared = {str(name): str(other) for name, other in content["shared"].items()}
+        return PackedRecord(**{**content, "parts": _parts(content["parts"]), "shared": shared})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a record of packed weights ({error!r})") from error
 
 
@@ -72,7 +73,10 @@ def _parts(rows: Sequence[Mapping[str, Any]]) -> tuple[PackedPart, ...]:
     for row in rows:
         outputs, inputs = map(int, row["shape"])
         bits, group = int(row["bits"]), int(row["group"])
-        if not row["names"] or bits not in {2, 3, 4, 8} or group < 1 or inputs % group:
+        names = tuple(map(str, row["names"]))
+        if not (names and all(names)) or bits not in {2, 3, 4, 8}:
             raise ValueError(row)
-        parts.append(PackedPart(tuple(map(str, row["names"])), (outputs, inputs), bits, group))
+        if min(outputs, inputs, group) < 1 or inputs % group:
+            raise ValueError(row)
+        parts.append(PackedPart(names, (outputs, inputs), bits, group))
     return tuple(parts)

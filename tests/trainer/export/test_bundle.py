@@ -1,6 +1,7 @@
 """What onnxruntime answers is what the model answers, with nothing but the bundle."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -163,3 +164,54 @@ def test_a_bundle_of_another_format_is_refused(bundles, tmp_path):
         OnnxVqa(tmp_path)
     with pytest.raises(InputError, match="export the model again"):
         Replica(replica_settings(str(tmp_path), None, "none", tmp_path, batch_size=1))
+
+
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def with_other_weights(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def without_preprocessing(path):
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    del manifest["image"]
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "said"),
+    [
+        ("decoder_step.onnx", cut_off, "decoder_step.onnx: damaged"),
+        ("image_encoder.onnx", with_other_weights, "image_encoder.onnx: damaged"),
+        ("question_encoder.onnx", Path.unlink, "question_encoder.onnx: not readable"),
+        ("tokenizer.json", cut_off, "tokenizer.json: not readable"),
+        (MANIFEST, cut_off, "bundle.json: not readable"),
+        (MANIFEST, without_preprocessing, "bundle.json: damaged, lacks image"),
+        (MANIFEST, lambda path: path.write_text("[1]"), "bundle.json: not what says"),
+    ],
+)
+def test_a_damaged_bundle_is_refused_in_one_line(bundles, tmp_path, file, damage, said):
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundles / "int4", folder)
+    damage(folder / file)
+    with pytest.raises(BundleError, match=said):
+        OnnxVqa(folder)
+
+
+def test_a_damaged_bundle_on_a_device_says_so(bundles, tmp_path):
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundles / "int4", folder)
+    cut_off(folder / "decoder_step.onnx")
+    ran = subprocess.run(
+        [sys.executable, "-c", STANDS_ALONE, folder / RUNTIME, "chair.jpg", "what is it"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert "decoder_step.onnx: damaged" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1

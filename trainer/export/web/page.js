@@ -13,13 +13,13 @@ let last = Promise.resolve();
 
 function inTurn(work) {
   last = last.then(work).catch(tell);
-  return last;
 }
 
 function tell(error) {
   console.error(error);
-  trouble.textContent = error.message ?? String(error);
+  trouble.textContent = error.message || String(error);
   trouble.hidden = false;
+  say(vqa === null ? "" : seen === null ? "Choose a picture." : "Ask about it.");
 }
 
 function say(words) {
@@ -35,12 +35,16 @@ async function load() {
 }
 
 async function show(blob) {
+  // What kept the model from being loaded is on the page already.
+  if (vqa === null) return;
   trouble.hidden = true;
   seen = null;
-  question.disabled = ask.disabled = true;
-  say("Looking at the picture …");
-  seen = await vqa.see(await drawn(blob));
+  question.disabled = ask.disabled = canvas.hidden = true;
   answers.replaceChildren();
+  say("Looking at the picture …");
+  const picture = await drawn(blob);
+  canvas.hidden = false;
+  seen = await vqa.see(picture);
   question.disabled = ask.disabled = false;
   question.focus();
   say("Ask about it.");
@@ -52,22 +56,27 @@ async function drawn(blob) {
   try {
     picture = await createImageBitmap(blob, { colorSpaceConversion: "none" });
   } catch {
-    canvas.hidden = true;
-    say("Choose a picture.");
-    throw new Error(`${blob.name ?? "This"}: not a picture that this browser reads`);
+    throw new Error(`${blob.name || "This"}: not a picture that this browser reads`);
   }
-  [canvas.width, canvas.height] = [picture.width, picture.height];
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.fillStyle = "white";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(picture, 0, 0);
-  picture.close();
-  canvas.hidden = false;
-  return context.getImageData(0, 0, canvas.width, canvas.height);
+  const { width, height } = picture;
+  [canvas.width, canvas.height] = [width, height];
+  try {
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.fillStyle = "white";
+    context.fillRect(0, 0, width, height);
+    context.drawImage(picture, 0, 0);
+    return context.getImageData(0, 0, width, height);
+  } catch {
+    throw new Error(
+      `${blob.name || "This"}: ${width} x ${height} is more than this browser draws; scale it down`,
+    );
+  } finally {
+    picture.close();
+  }
 }
 
 async function answer(asked) {
-  if (!seen) return;
+  if (seen === null) return;
   trouble.hidden = true;
   say("Thinking …");
   const { text, confidence } = await vqa.ask(seen, asked);
@@ -87,27 +96,36 @@ function row(asked, text, confidence) {
   return item;
 }
 
-file.addEventListener("change", () => file.files[0] && inTurn(() => show(file.files[0])));
-drop.addEventListener("dragover", (event) => {
+file.addEventListener("change", () => {
+  take([...file.files]);
+  // The same file may be chosen again, once it was mended.
+  file.value = "";
+});
+// Wherever it falls: beside the box, the browser would leave the page for the picture.
+document.addEventListener("dragover", (event) => {
   event.preventDefault();
   drop.classList.add("over");
 });
-drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-drop.addEventListener("drop", (event) => {
+document.addEventListener("dragleave", (event) => {
+  if (event.relatedTarget === null) drop.classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  take(event.dataTransfer);
+  take([...event.dataTransfer.files]);
 });
-document.addEventListener("paste", (event) => take(event.clipboardData));
+document.addEventListener("paste", (event) => take([...event.clipboardData.files]));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const asked = question.value;
-  inTurn(() => answer(asked));
+  const asked = question.value.trim();
+  if (asked) inTurn(() => answer(asked));
 });
 
-function take(data) {
-  const picture = [...data.files].find(({ type }) => type.startsWith("image/"));
-  if (vqa && picture) inTurn(() => show(picture));
+// While the model is loading, a picture waits for it.
+function take(files) {
+  const picture = files.find(({ type }) => type.startsWith("image/")) ?? files[0];
+  if (picture) inTurn(() => show(picture));
 }
 
+say("Loading …");
 inTurn(load);

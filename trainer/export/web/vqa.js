@@ -116,7 +116,8 @@ export function folded(question, rules) {
     .toLowerCase();
   let bare = straight.split(/\s+/).filter(Boolean).join(" ");
   while (bare && CLOSING.includes(bare.at(-1))) bare = bare.slice(0, -1);
-  return bare.replace(/[a-z]+/g, (word) => rules.spellings[word] ?? word) + rules.ending;
+  const spellings = new Map(Object.entries(rules.spellings));
+  return bare.replace(/[a-z]+/g, (word) => spellings.get(word) ?? word) + rules.ending;
 }
 
 async function fetched(address) {

@@ -72,6 +72,12 @@ def test_another_format_and_what_is_not_packed_are_refused(folder, tiny_model):
         ('{"version": 7}', "not of version 1"),
         ('{"version": 1, "parts": [{"names": []}]}', "not a record of packed weights"),
         ('{"version": 1, "parts": [{"names": ["a"], "shape": [1, 8], "bits": 5, "group": 8}]}', ""),
+        ('{"version": 1, "parts": [], "shared": ["a"]}', "not a record of packed weights"),
+        (
+            '{"version": 1, "parts": [{"names": ["a"], "shape": [-8, 8], "bits": 4, "group": 8}]}',
+            "",
+        ),
+        ('{"version": 1, "parts": [{"names": [""], "shape": [8, 8], "bits": 4, "group": 8}]}', ""),
     ],
 )
 def test_a_damaged_record_is_named(tmp_path, content, said):

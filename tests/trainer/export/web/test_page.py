@@ -1,5 +1,6 @@
 """The page in a browser answers as the bundle does beside onnxruntime, and asks nobody else."""
 
+import base64
 import math
 import shutil
 
@@ -14,6 +15,18 @@ from trainer.export.web.libraries import NoLibraries, libraries
 from trainer.export.web.page import write_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+ASKED = (*QUESTIONS[:2], "who is the constructor")
+"""The last word is one that objects of JavaScript have of their own."""
+
+DROPPED = """([name, type, content]) => {
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, { type }));
+  const drop = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+  document.querySelector("h1").dispatchEvent(drop);
+  return drop.defaultPrevented;
+}"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -73,8 +86,8 @@ def test_the_page_answers_as_the_bundle_does_and_fetches_nothing_from_elsewhere(
         for path in chosen:
             page.set_input_files("#file", path)
             page.wait_for_selector("#question:enabled")
-            wanted = model.ask(open_image(path), *QUESTIONS[:3])
-            for number, (question, answer) in enumerate(zip(QUESTIONS, wanted, strict=False), 1):
+            wanted = model.ask(open_image(path), *ASKED)
+            for number, (question, answer) in enumerate(zip(ASKED, wanted, strict=True), 1):
                 page.fill("#question", question)
                 page.press("#question", "Enter")
                 row = page.locator(f"#answers li:nth-last-child({number})")
@@ -90,6 +103,26 @@ def test_the_page_answers_as_the_bundle_does_and_fetches_nothing_from_elsewhere(
         page.wait_for_selector("#trouble:not([hidden])")
         assert "text.txt: not a picture" in page.inner_text("#trouble")
         assert not page.is_enabled("#question")
+        assert page.inner_text("#state") == "Choose a picture."
+        assert not page.locator("#answers li").count()
         browser.close()
     assert not elsewhere
     assert not errors
+
+
+@pytest.mark.parametrize("site", ["int8"], indirect=True)
+def test_a_picture_dropped_anywhere_while_the_model_loads_is_looked_at(site, chosen):
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only where it can run)
+
+    content = base64.b64encode(chosen[0].read_bytes()).decode()
+    with serve_folder(site) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(server.url, wait_until="domcontentloaded")
+        assert not page.is_enabled("#file")
+        assert page.evaluate(DROPPED, ["chair.png", "image/png", content])
+        page.wait_for_selector("#question:enabled")
+        assert page.evaluate(DROPPED, ["note.txt", "text/plain", content[:8]])
+        page.wait_for_selector("#trouble:not([hidden])")
+        assert "note.txt: not a picture" in page.inner_text("#trouble")
+        browser.close()
