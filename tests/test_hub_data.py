@@ -11,10 +11,8 @@ import sys
 
 import pytest
 
-from curator.commands.run import run
 from shared.corpus import read_pairs, write_pairs
 from shared.dataset.folder import write_dataset
-from shared.errors import InputError
 from tests.fakes.hub import serve_hub
 from tests.pictures import draw_gallery
 from tests.test_pictures_within import hub_shards
@@ -130,8 +128,10 @@ def test_a_campaign_file_names_a_catalogue_of_the_hub(ask, tmp_path):
     (tmp_path / "campaign.toml").write_text('catalog = "hf://datasets/shop/table/products.txt"')
     planned = ask("curator", "plan", tmp_path / "campaign.toml", "--json", GEMINI_API_KEYS="key-1")
     assert checked(planned)["images"] == 10
-    with pytest.raises(InputError, match="--watch looks at files on this machine"):
-        run(catalog="hf://datasets/shop/table", ledger=tmp_path / "l.db", watch=True)
+    words = ("--catalog", "hf://datasets/shop/table", "--ledger", tmp_path / "l.db", "--watch")
+    watched = ask("curator", "run", *words)
+    assert watched.returncode == 2
+    assert "--watch looks at files on this machine" in watched.stderr
 
 
 def test_predictions_and_training_data_of_the_hub_are_scored(ask, repositories):

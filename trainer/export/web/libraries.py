@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import tarfile
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from shared.errors import AboVqaError, InputError
+from shared.program.toml_files import parsed_toml
 
 _FETCHING_S: Final = 300
 _WAY_OUT: Final = (
@@ -44,7 +44,8 @@ class NoLibraries(AboVqaError):
 
 def packages() -> tuple[Package, ...]:
     """Return what the page runs on."""
-    stated = tomllib.loads((files(__package__) / "libraries.toml").read_text(encoding="utf-8"))
+    text = (files(__package__) / "libraries.toml").read_text(encoding="utf-8")
+    stated = parsed_toml(text, "libraries.toml")
     return tuple(Package(**package) for package in stated["package"])
 
 

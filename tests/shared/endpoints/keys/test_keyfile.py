@@ -87,7 +87,7 @@ def test_bad_files_are_named_with_a_way_out_and_without_secrets(tmp_path, text, 
 
 
 def test_a_missing_file_and_no_keys_at_all_say_what_to_give(tmp_path):
-    with pytest.raises(InputError, match="--keys FILE"):
+    with pytest.raises(InputError, match=r"none\.txt: no such keys file; name one"):
         read_keys(tmp_path / "none.txt", {})
     with pytest.raises(InputError, match="GEMINI_API_KEYS"):
         read_keys(None, {})
