@@ -160,6 +160,7 @@ async def test_a_data_set_folder_tells_the_label_error(ledger, tmp_path):
     assert pairs["20.png"].label_review == ""
 
 
+@pytest.mark.slow
 async def test_rejected_pairs_are_kept_for_evaluation_alone(ledger, tmp_path):
     change(ledger, "UPDATE reviews SET decision = 'rejected' WHERE item_id % 2")
     out = await export(ledger, tmp_path / "set", "--keep-rejected")

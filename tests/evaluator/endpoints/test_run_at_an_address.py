@@ -159,6 +159,7 @@ def test_a_question_that_is_too_long_changes_nothing_for_the_others(data):
     assert read_run(data.parent / "run").scorecard.failed_answers == 11
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_is_waited_for(data):
     broken = itertools.count()
 
@@ -187,6 +188,7 @@ def test_a_failed_question_is_counted_and_the_rest_completes(data):
     assert run.scorecard.cost.failures == {"400: no shapes": 11}
 
 
+@pytest.mark.slow
 def test_a_third_that_the_server_fails_on_does_not_hold_up_the_rest(data):
     def fails_on_shapes_of_some(body, text):
         picture = body["messages"][0]["content"][0]["image_url"]["url"]

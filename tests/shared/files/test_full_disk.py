@@ -67,6 +67,7 @@ def written(writer, *words):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, writer):
     target = tmp_path / "kept"
@@ -80,6 +81,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, writer):
     assert names_in(tmp_path) == ["kept"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", ["python", "pyarrow by parts", "safetensors", "torch"])
 def test_a_full_disk_is_one_line_and_leaves_the_old_folder(tmp_path, writer):
     target = tmp_path / "kept"

@@ -116,6 +116,7 @@ def region_loss(run, pairs):
     return float(both - answers) / examples.loss_terms
 
 
+@pytest.mark.slow
 def test_attention_moves_into_the_boxes(tiny_model, pictures):
     run = supervised(tiny_model, pictures, batch=10, steps=60, rate=1e-2)
     # Without extra partners, so that rows and questions are the same.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import signal
 
+import pytest
+
 from tests.curator.campaigns import PICTURES, ended, until_requests
 from tests.curator.ledger.ledgers import tallied
 
@@ -13,6 +15,7 @@ def beside(campaign, suffix):
     return campaign.ledger.with_name(campaign.ledger.name + suffix)
 
 
+@pytest.mark.slow
 async def test_replies_that_went_with_the_write_ahead_log_are_taken_from_the_log(stage):
     campaign = await stage(latency={"mean_ms": 150})
     process = await campaign.start()
