@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-slow fuzz audit release chaos lint check bench bench-peers gpu-check load format architecture docs notebooks pictures clean
+.PHONY: help install demo test test-slow test-long fuzz audit release chaos lint check bench bench-peers gpu-check load format architecture docs notebooks pictures clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,7 +31,10 @@ test: $(STAMP)  ## the default tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 test-slow: $(STAMP)  ## the tests that take minutes
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m slow
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m 'slow and not long'
+
+test-long: $(STAMP)  ## the slow tests that CI leaves out
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m long
 
 # Not installed with the rest: it is built for few platforms.
 fuzz: $(STAMP)  ## look for files and replies that break their readers, FUZZ_SECONDS for each

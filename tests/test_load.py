@@ -17,4 +17,5 @@ async def test_a_site_under_load_answers_and_does_not_grow(tmp_path) -> None:
     assert {what[-3] for what in seen.replies if what.startswith("no request")} == {"4"}
     before, after = seen.memory_mb
     assert after < before + 30
-    assert len((tmp_path / "review.log").read_text().splitlines()) <= 3
+    # Where it is, what comes next, and what was refused in two lines at most.
+    assert len((tmp_path / "review.log").read_text().splitlines()) <= 4

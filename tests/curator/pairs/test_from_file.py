@@ -175,7 +175,7 @@ def card_blocks(folder, kind):
 
 @pytest.mark.slow
 @pytest.mark.ray
-@pytest.mark.parametrize("embeds", [True, False])
+@pytest.mark.parametrize("embeds", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_the_commands_of_the_card_can_be_typed(embeds, exported, images, tiny_model, tmp_path):
     words = [exported, "--images", images, "--out", tmp_path / "made"]
     assert command("curator", "dataset", *words, *(["--embed-images"] if embeds else [])) == 0

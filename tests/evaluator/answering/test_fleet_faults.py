@@ -145,6 +145,7 @@ def test_a_killed_replica_is_replaced(cluster, data, tmp_path, undisturbed):
     assert results(out) == undisturbed
 
 
+@pytest.mark.long
 def test_a_removed_node_is_done_without(cluster, data, tmp_path, undisturbed):
     out = tmp_path / "run"
     with driver(cluster, data, out) as process:
@@ -185,6 +186,7 @@ def test_a_driver_that_is_told_to_stop_exits_with_75(cluster, data, tmp_path):
     assert complaints.strip().endswith("stopped; run the same command again to go on")
 
 
+@pytest.mark.long
 def test_a_shard_that_always_kills_is_reported_and_the_rest_completes(
     cluster, tiny_model, pictures, tmp_path
 ):
@@ -253,6 +255,7 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.long
 def test_a_submitted_job_and_a_submitted_script_write_the_run_folder(job_server, data, tmp_path):
     address, dashboard, environment = job_server
     ran = partial(subprocess.run, capture_output=True, text=True, check=False, timeout=550)

@@ -81,7 +81,9 @@ def test_two_devices_make_the_adapter_of_one(recipe, tmp_path):
     ("lost", "code", "said"),
     [
         ("1", EXIT_FAILED, "device 1: its process was killed (SIGKILL); give the same command"),
-        ("all", EXIT_STOPPED_FOR_NOW, "stopped by SIGTERM after step"),
+        pytest.param(
+            *("all", EXIT_STOPPED_FOR_NOW, "stopped by SIGTERM after step"), marks=pytest.mark.long
+        ),
     ],
 )
 def test_a_run_whose_device_is_lost_says_so_and_goes_on(recipe, tmp_path, lost, code, said):

@@ -128,6 +128,7 @@ def test_a_sweep_that_was_killed_goes_on_and_says_what_mattered(tmp_path, data, 
     assert "learning_rate moves the mean by" in printed
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(600)

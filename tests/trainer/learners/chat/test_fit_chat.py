@@ -133,7 +133,7 @@ def test_adapters_are_fused_and_those_of_another_prompt_or_base_refused(fitted, 
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["qwen2_5_vl", "gemma3"])
+@pytest.mark.parametrize("name", ["qwen2_5_vl", pytest.param("gemma3", marks=pytest.mark.long)])
 def test_what_fit_scores_is_what_evaluation_scores(data, tmp_path, name):
     out = tmp_path / "adapter"
     longer = RUN | {"epochs": 30, "quantize": "nf4"}
