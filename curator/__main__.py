@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-from curator.commands.help import EXAMPLES, ONCE_ARGUMENTS, PANELS
+from curator.commands.help import EXAMPLES, GROUPS, ONCE_ARGUMENTS
 from shared.program.cli import run_program
 from shared.program.command_line.application import Command, application
 
@@ -66,7 +66,7 @@ app = application(
     "Make a visual question answering data set out of a product catalogue.",
     COMMANDS,
     examples=EXAMPLES,
-    panels=PANELS,
+    groups=GROUPS,
     once_arguments=ONCE_ARGUMENTS,
 )
 

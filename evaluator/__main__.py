@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from evaluator.commands.help import EXAMPLES, ONCE_ARGUMENTS, PANELS
+from evaluator.commands.help import EXAMPLES, GROUPS, ONCE_ARGUMENTS
 from shared.program.cli import run_program
 from shared.program.command_line.application import Command, application, default_events
 
@@ -76,7 +76,7 @@ app = application(
     COMMANDS,
     default_events,
     examples=EXAMPLES,
-    panels=PANELS,
+    groups=GROUPS,
     once_arguments=ONCE_ARGUMENTS,
 )
 

@@ -7,7 +7,7 @@ from typing import Final
 from shared.program.cli import run_program
 from shared.program.command_line.application import Command, application, default_events
 from shared.program.stopping import GOES_ON_WITH_RESUME
-from trainer.commands.help import EXAMPLES, ONCE_ARGUMENTS, PANELS
+from trainer.commands.help import EXAMPLES, GROUPS, ONCE_ARGUMENTS
 
 COMMANDS: Final = {
     "fit": Command("trainer.commands.fit", "fit", "Fine-tune a LoRA adapter by the recipe."),
@@ -59,7 +59,7 @@ app = application(
     COMMANDS,
     default_events,
     examples=EXAMPLES,
-    panels=PANELS,
+    groups=GROUPS,
     once_arguments=ONCE_ARGUMENTS,
 )
 

@@ -46,7 +46,7 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
 }
 """What one types, by command."""
 
-_GROUPS: Final[Mapping[str, str]] = {
+GROUPS: Final[Mapping[str, str]] = {
     "Catalogue and pictures": "catalog data images columns only limit shuffle watch once-per-look "
     "min-pixels min-contrast min-sharpness largest hosts allow-private",
     "Ledger and results": "ledger campaign out json embed-images license write-keys cache",
@@ -62,10 +62,7 @@ _GROUPS: Final[Mapping[str, str]] = {
     "Hub": "push private",
     "This run": "dry-run yes retry-dead retry-keys",
 }
-PANELS: Final[Mapping[str, str]] = {
-    f"--{name}": group for group, names in _GROUPS.items() for name in names.split()
-}
-"""The group of each option."""
+"""The options of each group, without their dashes."""
 
 ONCE_ARGUMENTS: Final[Mapping[str, str]] = {
     "fetch": "--catalog",

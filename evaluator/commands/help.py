@@ -38,7 +38,7 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
 }
 """What one types, by command."""
 
-_GROUPS: Final[Mapping[str, str]] = {
+GROUPS: Final[Mapping[str, str]] = {
     "Data": "data images columns split limit train include-trained-on image question",
     "Model": "model adapter quantize prompt max-new-tokens",
     "Model behind an address": "endpoint service keys concurrency timeout image-px thinking "
@@ -56,10 +56,7 @@ _GROUPS: Final[Mapping[str, str]] = {
     "Hub": "predictions report yes",
     "This run": "dry-run",
 }
-PANELS: Final[Mapping[str, str]] = {
-    f"--{name}": group for group, names in _GROUPS.items() for name in names.split()
-}
-"""The group of each option."""
+"""The options of each group, without their dashes."""
 
 ONCE_ARGUMENTS: Final[Mapping[str, str]] = {
     "check": "--data",

@@ -25,7 +25,7 @@ EXAMPLES: Final[Mapping[str, Sequence[str]]] = {
 }
 """What one types, by command."""
 
-_GROUPS: Final[Mapping[str, str]] = {
+GROUPS: Final[Mapping[str, str]] = {
     "Data": "data images columns sample",
     "Model": "adapter model variant method weights density seed",
     "Quantisation": "budget-mb bits questions check-questions",
@@ -34,10 +34,7 @@ _GROUPS: Final[Mapping[str, str]] = {
     "Hub": "scorecard license private yes",
     "This run": "set resume dry-run describe-only",
 }
-PANELS: Final[Mapping[str, str]] = {
-    f"--{name}": group for group, names in _GROUPS.items() for name in names.split()
-}
-"""The group of each option."""
+"""The options of each group, without their dashes."""
 
 ONCE_ARGUMENTS: Final[Mapping[str, str]] = {
     "merge": "--adapter",

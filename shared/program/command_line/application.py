@@ -92,13 +92,14 @@ def application(
     prepare: Callable[[], None] | None = None,
     *,
     examples: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    panels: Mapping[str, str] = MappingProxyType({}),
+    groups: Mapping[str, str] = MappingProxyType({}),
     once_arguments: Mapping[str, str] = MappingProxyType({}),
 ) -> typer.Typer:
     """Return the application of ``program``, its commands by name; each starts with ``prepare``.
 
-    ``examples`` has what one types of each command, ``panels`` the group of each option, and
-    ``once_arguments`` by command the option whose values the first release took without its name.
+    ``examples`` has what one types of each command, ``groups`` the options of each
+    group, without their dashes, and ``once_arguments`` by command the option whose values the first
+    release took without its name.
     """
     app = typer.Typer(
         name=program,
@@ -120,6 +121,7 @@ def application(
         if prepare is not None:
             prepare()
 
+    panels = {f"--{name}": group for group, names in groups.items() for name in names.split()}
     for name, command in commands.items():
         shown = _Shown(name, examples.get(name, ()), panels, once_arguments.get(name, ""))
         app.command(name, cls=_deferred(shown, command), help=command.summary)(_loaded_later)

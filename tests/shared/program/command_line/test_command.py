@@ -47,7 +47,9 @@ def command(request) -> tuple[str, str, Any]:
 
 def test_every_option_stands_in_a_group_and_none_is_listed_twice(command) -> None:
     name, _, told = command
-    panels = program(name).PANELS
+    groups = program(name).GROUPS
+    panels = {f"--{each}": group for group, names in groups.items() for each in names.split()}
+    assert len(panels) == sum(len(names.split()) for names in groups.values())
     options = [each for each in told.params if isinstance(each, TyperOption) and not each.hidden]
     left = {option.opts[0] for option in options} - panels.keys()
     assert left <= {"--verbose", "-v", "--version"}
