@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from shared.records.grouping import by_image
 
 ZOOM_MARGIN = 1.25
 """Training pictures are kept this much larger than the input, so that crops stay sharp."""
+
+MIRRORED: Final = 0.5
+"""The share of pictures that `augment` of a fit turns left to right."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,19 @@ def load_gallery(pairs: Sequence[QAPair], images_dir: Path, side: int) -> Galler
 
 
 def augment(
-    pictures_NCHW: torch.Tensor, shape: tuple[int, int], random: np.random.Generator
+    pictures_NCHW: torch.Tensor,
+    shape: tuple[int, int],
+    random: np.random.Generator,
+    mirrored: float = MIRRORED,
 ) -> torch.Tensor:
-    """Zoom, shift and mirror uint8 pictures at random; return ``(N, C, *shape)`` in [0, 1]."""
+    """Zoom and shift uint8 pictures at random; return ``(N, C, *shape)`` in [0, 1].
+
+    A share of them, ``mirrored``, is turned left to right as well.
+    """
     count = len(pictures_NCHW)
     zoom = random.uniform(0.75, 1.05, count)
     stretch = np.exp(random.uniform(-0.1, 0.1, count))
-    mirror = np.where(random.random(count) < 0.5, -1.0, 1.0)  # noqa: PLR2004
+    mirror = np.where(random.random(count) < mirrored, -1.0, 1.0)
     theta = np.zeros((count, 2, 3), dtype=np.float32)
     theta[:, 0, 0] = zoom * stretch * mirror
     theta[:, 1, 1] = zoom / stretch

@@ -19,6 +19,7 @@ class PretrainedFacts:
     title: str
     credit: str
     remarks: str
+    began: str
     parameters: int
     exact_match: float
     exact_match_nf4: float
@@ -43,7 +44,7 @@ def pretrained_card(facts: PretrainedFacts) -> str:
 
 # {facts.title}
 
-`BlipForQuestionAnswering` with {facts.parameters:,} parameters, trained from scratch by
+`BlipForQuestionAnswering` with {facts.parameters:,} parameters, trained from {facts.began} by
 `trainer pretrain` of abo-vqa on {facts.train_pairs:,} questions about {facts.train_images:,}
 images. The weights are an exponential moving average, kept in float16.
 

@@ -1,6 +1,6 @@
 """What a model from scratch learns from: images encoded once, each asked several questions.
 
-Images are augmented (crop, zoom, mirror).
+Images are augmented (crop, zoom, and mirrored where the recipe says so).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from transformers import BlipForQuestionAnswering, BlipProcessor
 from shared.questions.folding import BARE
 from shared.records import QAPair
 from shared.vqa.blip.config import token_ids
-from shared.vqa.blip.forward import answer_loss_sum, answer_token_count, encode_images
+from shared.vqa.blip.forward import answer_loss_sum, answer_token_count
 from shared.vqa.blip.text import AnswerBatch, TokenBatch, answer_batch, question_batch
 from trainer.data.gallery import Gallery, augment
+from trainer.pretraining.patches import encode_some_patches
 from trainer.pretraining.recipe import PretrainRecipe
 
 QUESTIONS: Final = BARE
@@ -43,13 +44,16 @@ class AskedPictures:
     def loss_sum(self) -> torch.Tensor:
         """Return the cross-entropy of all answer tokens (a scalar), in nats."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-            features_BLD = encode_images(self.model, self.pixels_NCHW)[self.image_of_B]
+            features_NLD = encode_some_patches(
+                self.model, self.pixels_NCHW, self.recipe.patches_kept
+            )
             return answer_loss_sum(
                 self.model,
-                features_BLD,
+                features_NLD,
                 self.questions,
                 self.answers,
                 self.recipe.label_smoothing,
+                image_of_B=self.image_of_B,
             )
 
 
@@ -85,7 +89,9 @@ class PictureLessons:
     def _batch(self, images: np.ndarray, random: np.random.Generator) -> AskedPictures:
         shape = self.recipe.shape
         pictures_NCHW = self.gallery.pictures_NCHW[torch.from_numpy(images)]
-        pixels_NCHW = augment(pictures_NCHW, (shape.image_size, shape.image_size), random)
+        pixels_NCHW = augment(
+            pictures_NCHW, (shape.image_size, shape.image_size), random, self.recipe.mirrored
+        )
         asked: list[tuple[int, QAPair]] = []
         for position, image in enumerate(images):
             pairs = self.gallery.questions[image]

@@ -16,6 +16,7 @@ from shared.questions.answers import exact_match
 from shared.questions.prior import QuestionPrior
 from shared.vqa.loading import load_blip
 from shared.vqa.quantization import Quantization
+from shared.vqa.trained_on import known_training
 from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.pretraining.card import PretrainedFacts, pretrained_card
 from trainer.pretraining.recipe import PretrainRecipe
@@ -106,6 +107,7 @@ def _facts(recipe: PretrainRecipe, pairs: SplitPairs, result: PretrainResult) ->
         title=recipe.title,
         credit=recipe.credit,
         remarks=recipe.remarks,
+        began=f"the weights of {recipe.start_from}" if recipe.start_from else "scratch",
         parameters=result.parameters,
         exact_match=result.exact_match,
         exact_match_nf4=result.exact_match_nf4,
@@ -127,7 +129,8 @@ def recipe_pairs(recipe: PretrainRecipe) -> SplitPairs:
         InputError: as ``trainer.data.dataset.load_pairs``.
     """
     columns = checked_columns(recipe.columns, "columns")
-    return load_pairs(recipe.data, recipe.images, recipe.split, columns=columns)
+    base = known_training(recipe.start_from).images if recipe.start_from else None
+    return load_pairs(recipe.data, recipe.images, recipe.split, columns=columns, base=base)
 
 
 def _require_place(out: Path) -> None:

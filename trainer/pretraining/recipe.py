@@ -45,10 +45,31 @@ class PretrainRecipe(Settings):
     title: str = Field("BLIP for VQA, small, from scratch", description="head of the model card")
     credit: str = Field("", description="whose pictures and texts these are, for the card")
     remarks: str = Field("", description="what else the card should say")
+    start_from: str = Field(
+        "",
+        description="model folder to go on from, with its vocabulary and `shape`, of which "
+        "image_size and dropout may differ; the images that it learned from fill the training "
+        "split first",
+        examples=["blip-vqa-tiny"],
+    )
     epochs: int = Field(30, gt=0, description="passes over the training images")
     images_per_batch: int = Field(64, gt=0, description="images of a step, each encoded once")
     questions_per_image: int = Field(
         5, gt=0, description="questions asked of each of them, drawn at random where it has more"
+    )
+    mirrored: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the pictures that are turned left to right: more to learn from, but "
+        "left and right are then one",
+    )
+    patches_kept: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of a picture's patches that a step looks at, drawn at random: faster, "
+        "and less is learned by heart",
     )
     learning_rate: float = Field(
         1e-3, gt=0, lt=LARGEST_RATE, description="AdamW's peak rate, falling as a cosine"

@@ -10,7 +10,7 @@ import torch
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.dataset.folder import write_dataset
-from shared.dataset.training_images import write_training_images
+from shared.dataset.training_images import TrainingImages, together, write_training_images
 from shared.files.atomic import replaced_folder
 from shared.program.reporting.event_log import EventLog
 from shared.program.stopping import StopSignal
@@ -21,6 +21,7 @@ from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.loaded import BASE_ALONE, LoadedModel
 from shared.vqa.names.model_names import quiet_transformers
 from shared.vqa.quantization import Quantization
+from shared.vqa.trained_on import known_training
 from trainer.data.dataset import SplitPairs
 from trainer.data.gallery import ZOOM_MARGIN, load_gallery
 from trainer.data.heldout import held_out_exact_match, seen_anew
@@ -28,6 +29,7 @@ from trainer.pretraining.average import WeightAverage
 from trainer.pretraining.lessons import QUESTIONS, PictureLessons
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.scratch import new_model, new_processor, train_tokenizer
+from trainer.pretraining.starting import continued_model
 from trainer.recipe.schedule import Schedule
 from trainer.training.loop import Optimization, StepReport
 from trainer.training.run import Course, Keeping, Run
@@ -73,7 +75,15 @@ class ModelRun(Run[None]):
             forget_last_texts(self._processor.tokenizer)
             self._processor.save_pretrained(part)
             write_folding(QUESTIONS, part)
-            write_training_images(self._pairs.pretraining_images(), part)
+            write_training_images(self._learned_from(), part)
+
+    def _learned_from(self) -> TrainingImages:
+        """Return the images that these weights come of, with those of the model before."""
+        before = None
+        if self._recipe.start_from:
+            before = known_training(self._recipe.start_from).images
+        own = self._pairs.pretraining_images()
+        return own if before is None else together([before, own])
 
     @property
     def memory_advice(self) -> str:
@@ -132,6 +142,8 @@ def _new_network(
     recipe: PretrainRecipe, pairs: SplitPairs
 ) -> tuple[BlipForQuestionAnswering, BlipProcessor]:
     torch.manual_seed(recipe.seed)
+    if recipe.start_from:
+        return continued_model(recipe.start_from, recipe.shape)
     texts = [text for pair in pairs.train for text in (QUESTIONS.fold(pair.question), pair.answer)]
     tokenizer = train_tokenizer(texts, recipe.shape)
     return new_model(recipe.shape, tokenizer), new_processor(recipe.shape, tokenizer)
