@@ -18,6 +18,7 @@ from shared.cluster.authentication import (
     make_token_for_here,
     token_advice,
 )
+from shared.cluster.head import HeadWatch
 from shared.errors import AboVqaError, InputError
 from shared.program.stopping import own_signals
 
@@ -28,6 +29,9 @@ ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
 TEMPORARY_VARIABLE: Final = "RAY_TMPDIR"
 _SOCKET_NAME_TOO_LONG: Final = "AF_UNIX path length"
 _QUIET: Final[Mapping[str, Any]] = {"logging_level": "ERROR", "log_to_driver": False}
+_RAY_CLIENT: Final = "ray://"
+_HEAD: Final = HeadWatch()
+"""Of the one cluster that a process can have joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class ReplicaShare:
 def connect_ray(address: str | None, replicas: int, program: str) -> None:
     """Start Ray on this machine, or join the cluster at ``address`` or in ``RAY_ADDRESS``.
 
-    ``program`` is who says so where a second signal ends it.
+    ``program`` is who says so where a second signal ends it, or a head that is gone (see
+    ``shared.cluster.head``).
 
     Raises:
         InputError: no cluster answers there.
@@ -55,6 +60,16 @@ def connect_ray(address: str | None, replicas: int, program: str) -> None:
             _join(joined, f"{ADDRESS_VARIABLE}={joined}", "unset it")
         else:
             _start_ray_here(replicas)
+    _HEAD.begin(_head_address(address), program, ray.is_initialized)
+
+
+def _head_address(address: str | None) -> str:
+    """Return where the head of the joined cluster listens, as ``HOST:PORT``."""
+    given = (address or os.environ.get(ADDRESS_VARIABLE, "")).removeprefix(_RAY_CLIENT)
+    if ":" in given:
+        return given
+    joined: str = ray.get_runtime_context().gcs_address
+    return joined
 
 
 def _join(address: str, origin: str, to_leave: str) -> None:
@@ -83,6 +98,8 @@ def leave_ray() -> None:
     Ray's threads print what became of workers, on standard output, as long as they live.
     """
     ray.shutdown()
+    # Not before: without a head, leaving may take longer than Ray's patience.
+    _HEAD.end()
 
 
 def present_share(replicas: int, gpus_per_replica: float | None) -> ReplicaShare:
@@ -161,6 +178,6 @@ def _temporary_folder() -> str:
 
 def _require_listener(address: str) -> None:
     """Raise ``OSError`` where nobody listens: Ray would try for minutes, then end the process."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.removeprefix(_RAY_CLIENT).rpartition(":")
     if host and port.isdecimal() and len(port) <= 5:  # noqa: PLR2004 - as long as ports are
         socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()

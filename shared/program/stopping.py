@@ -114,18 +114,27 @@ def next_one_ends(
 
     def end(_: int, __: FrameType | None) -> NoReturn:
         # What was forked from the process has nothing to say.
-        if os.getpid() == started_by:
-            before_end()
-            _remove_unfinished()
-            # A live view hides the cursor, and will not have the time to show it again.
-            shown = _SHOW_CURSOR if os.isatty(_STANDARD_ERROR) else ""
-            os.write(_STANDARD_ERROR, f"{shown}{program}: {line}\n".encode())
-        os._exit(EXIT_STOPPED_FOR_NOW)
+        if os.getpid() != started_by:
+            os._exit(EXIT_STOPPED_FOR_NOW)
+        end_at_once(program, line, before_end)
 
     for number in SIGNALS:
         signal.signal(number, end)
     # While the interpreter is taken down no handler runs any more, and there is nothing to stop.
     atexit.register(signals_ignored)
+
+
+def end_at_once(program: str, line: str, before_end: Callable[[], None] = lambda: None) -> NoReturn:
+    """End the process with ``line`` and exit code 75, from any thread, whatever others do.
+
+    See ``next_one_ends`` for ``before_end``.
+    """
+    before_end()
+    _remove_unfinished()
+    # A live view hides the cursor, and will not have the time to show it again.
+    shown = _SHOW_CURSOR if os.isatty(_STANDARD_ERROR) else ""
+    os.write(_STANDARD_ERROR, f"{shown}{program}: {line}\n".encode())
+    os._exit(EXIT_STOPPED_FOR_NOW)
 
 
 def interrupt_once(

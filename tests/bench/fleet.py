@@ -11,13 +11,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import ray
 
 from evaluator.answering.ray_fleet import RayFleet
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings, replica_settings
 from evaluator.answering.shards import Shard, cut_shards
-from shared.cluster.ray_cluster import ReplicaShare, connect_ray
+from shared.cluster.ray_cluster import ReplicaShare, connect_ray, leave_ray
 from shared.records import Question
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from tests.bench.inference import WORDS, make_pictures
@@ -77,7 +76,7 @@ def bench_fleet(folder: Path) -> list[Comparison]:
             ),
         ]
     finally:
-        ray.shutdown()
+        leave_ray()
 
 
 def _fleet(settings: ReplicaSettings, taken: Path, replicas: int) -> RayFleet:

@@ -12,7 +12,7 @@ from evaluator.answering.ray_fleet import RayFleet
 from evaluator.answering.replica import Replica
 from evaluator.answering.shards import LARGEST_COST, cut_shards
 from evaluator.runs.run import evaluate
-from shared.cluster.ray_cluster import ReplicaShare, connect_ray
+from shared.cluster.ray_cluster import ReplicaShare, connect_ray, leave_ray
 from shared.errors import AboVqaError, InputError
 from shared.records import Question
 from tests.evaluator.replicas import evaluation_of, no_text_models, settings_for
@@ -31,7 +31,7 @@ INLINE_BYTES = 100 * 1024
 def cluster() -> Iterator[None]:
     connect_ray(None, 2, "evaluator")
     yield
-    ray.shutdown()
+    leave_ray()
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
-import ray
 from ray.cluster_utils import Cluster
 
 from evaluator.answering.fleet import LocalFleet
@@ -29,7 +28,7 @@ from evaluator.answering.replica import Replica
 from evaluator.runs.answers import ShardsGivenUp
 from evaluator.runs.run import evaluate
 from evaluator.runs.status import State, read_status
-from shared.cluster.ray_cluster import ReplicaShare, connect_ray
+from shared.cluster.ray_cluster import ReplicaShare, connect_ray, leave_ray
 from shared.corpus import read_json, write_pairs
 from shared.records import QAPair
 from tests.evaluator.replicas import DeadlyReplica, evaluation_of, no_text_models, settings_for
@@ -201,7 +200,7 @@ def test_a_shard_that_always_kills_is_reported_and_the_rest_completes(
         with pytest.raises(ShardsGivenUp) as given_up:
             evaluate(evaluation, folder, lambda: fleet, no_text_models, FakeClock())
     finally:
-        ray.shutdown()
+        leave_ray()
     assert given_up.value.exit_code == 1
     status = read_status(folder, 0.0)
     assert status.state is State.INCOMPLETE
