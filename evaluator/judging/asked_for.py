@@ -30,6 +30,18 @@ def judge_for(options: JudgeOptions | None, clock: Clock) -> AddressJudge | None
     return judge_of(options, clock)
 
 
+def require_judge_for(judge: AddressJudge, predictions: Sequence[Prediction]) -> None:
+    """Look whether the judge can be asked, unless it has judged all of some answers before.
+
+    Raises:
+        InputError: see ``AddressJudge.require_there``.
+    """
+    from evaluator.judging.summing_up import judged_cases  # noqa: PLC0415 (HTTP)
+
+    if judge.lacks_any(judged_cases(predictions)):
+        judge.require_there()
+
+
 def finished_by(judge: AddressJudge | None) -> Finished:
     """Return what adds the judge's part to a scorecard; nothing without a judge."""
     if judge is None:

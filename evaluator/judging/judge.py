@@ -78,6 +78,10 @@ class AddressJudge:
         with OwnLoop(AsyncStopSignal()) as loop:
             loop.run(self._look())
 
+    def lacks_any(self, cases: Sequence[Case]) -> bool:
+        """Return whether some case was not judged before."""
+        return any(key not in self._kept.answers for key in self._distinct(cases))
+
     def verdicts(self, cases: Sequence[Case]) -> list[Verdict]:
         """Return the verdict on each case; those that were judged before are not asked about.
 
@@ -85,8 +89,7 @@ class AddressJudge:
             StoppedForNow: a signal asked for it; what was judged is kept.
             InputError, AboVqaError: the address is of no use; see ``Asker.ask``.
         """
-        distinct = {self._key(case): case for case in cases if case.answer.strip()}
-        self._kept.read(list(distinct))
+        distinct = self._distinct(cases)
         todo = {key: case for key, case in distinct.items() if key not in self._kept.answers}
         if todo:
             log.info("judging", cases=len(todo), judged_before=len(distinct) - len(todo))
@@ -106,6 +109,12 @@ class AddressJudge:
     def cost(self) -> Cost | None:
         """Return what the verdicts took that were used, whenever they were asked for."""
         return cost_of(list(self._used.values()), Prices(self._endpoint.price_of))
+
+    def _distinct(self, cases: Sequence[Case]) -> dict[str, Case]:
+        """Return the cases with an answer, each once by its key, and read what is kept of them."""
+        distinct = {self._key(case): case for case in cases if case.answer.strip()}
+        self._kept.read(list(distinct))
+        return distinct
 
     def _key(self, case: Case) -> str:
         return f"{self._way}{case_digest(case)[:32]}"

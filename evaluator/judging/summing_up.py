@@ -23,12 +23,17 @@ def with_judged(
     scorecard: Scorecard, predictions: Sequence[Prediction], judge: AddressJudge
 ) -> Scorecard:
     """Return a scorecard that says what else is known of the verdicts it was formed from."""
-    rows = Rows.of(predictions)
-    cases = cases_of(rows)
-    judged = [cases[place] for place in np.flatnonzero(rows.can_be_judged_N)]
-    check = _check(predictions, cases, judge)
+    judged = judged_cases(predictions)
+    check = _check(predictions, cases_of(Rows.of(predictions)), judge)
     unsaid = dict(judge.unsaid(judged).most_common())
     return replace(scorecard, judged=Judged(len(judged), unsaid, check, judge.cost))
+
+
+def judged_cases(predictions: Sequence[Prediction]) -> list[Case]:
+    """Return the cases of the answers that can be judged."""
+    rows = Rows.of(predictions)
+    cases = cases_of(rows)
+    return [cases[place] for place in np.flatnonzero(rows.can_be_judged_N)]
 
 
 def _check(

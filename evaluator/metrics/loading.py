@@ -71,6 +71,57 @@ def load_text_models(
     return TextModels(sentences, words, number_words, clip, judge)
 
 
+def require_text_models(
+    metrics: Collection[Metric],
+    *,
+    sentence_model: str,
+    bertscore_model: str,
+    bertscore_layers: int | None,
+    clip_model: str,
+    clip_weights: str,
+) -> None:
+    """Look for what ``load_text_models`` will load: hours of answering are not to end there.
+
+    Raises:
+        InputError: a model is neither on this machine nor to be fetched, or has fewer layers.
+    """
+    wanted = {model for metric in metrics for model in metric.models}
+    if not wanted - {TextModel.JUDGE}:
+        return
+    from evaluator.metrics.text_models.model_source import find_text_model  # noqa: PLC0415
+
+    if TextModel.SENTENCES in wanted:
+        find_text_model(sentence_model)
+    if TextModel.WORDS in wanted:
+        _require_words(bertscore_model, bertscore_layers)
+    if TextModel.CLIP in wanted:
+        from evaluator.metrics.text_models.clip import (  # noqa: PLC0415
+            CLIP_MODEL,
+            CLIP_WEIGHTS,
+            require_clip,
+        )
+
+        require_clip(clip_model or CLIP_MODEL, clip_weights or CLIP_WEIGHTS)
+
+
+def _require_words(name: str, layers: int | None) -> None:
+    from evaluator.metrics.text_models.model_source import find_text_model  # noqa: PLC0415
+
+    try:
+        # Of the two, the one that mostly lies here: a hub is asked once, when it is loaded.
+        source = find_text_model(MINILM if name == AUTOMATIC else name)
+    except InputError:
+        if name != AUTOMATIC:
+            raise
+        source = find_text_model(DISTILBERT)
+    if layers is not None:
+        from transformers import AutoConfig  # noqa: PLC0415
+
+        most = AutoConfig.from_pretrained(source.folder).num_hidden_layers
+        if layers > most:
+            raise InputError(f"--bertscore-layers {layers}: {source.name} has layers 1 to {most}")
+
+
 def _load_sentences(name: str) -> SentenceEncoder:
     from evaluator.metrics.text_models.embeddings import SentenceEncoder  # noqa: PLC0415
     from evaluator.metrics.text_models.model_source import find_text_model  # noqa: PLC0415

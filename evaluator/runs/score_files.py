@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from evaluator.judging.asked_for import finished_by, judge_for
-from evaluator.metrics.loading import load_text_models
+from evaluator.judging.asked_for import finished_by, judge_for, require_judge_for
+from evaluator.metrics.loading import load_text_models, require_text_models
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.judging import Judging
 from evaluator.metrics.text_models.loaded import TextModels
@@ -76,6 +76,9 @@ def score_files(settings: ScoreSettings, clock: Clock) -> dict[str, ScoredFile]:
         name: named or settings.with_judge(measured_metrics(file.rows))
         for name, file in files.items()
     }
+    if judge is not None:
+        # Before models are loaded: that takes longer than to look.
+        require_judge_for(judge, [row for file in files.values() for row in file.rows])
     text_models = text_models_for(
         {metric for metrics in chosen.values() for metric in metrics},
         settings,
@@ -124,6 +127,22 @@ def text_models_for(
         clip_weights=settings.clip_weights,
         images=images,
         judge=judge,
+    )
+
+
+def require_models(metrics: Collection[Metric], settings: ScoringSettings) -> None:
+    """Look for the models that ``metrics`` will need; see ``text_models_for``.
+
+    Raises:
+        InputError: see ``require_text_models``.
+    """
+    require_text_models(
+        metrics,
+        sentence_model=settings.sentence_model,
+        bertscore_model=settings.bertscore_model,
+        bertscore_layers=settings.bertscore_layers,
+        clip_model=settings.clip_model,
+        clip_weights=settings.clip_weights,
     )
 
 

@@ -24,8 +24,8 @@ from evaluator.runs.dry_run import Ahead
 from evaluator.runs.record import EvaluationRecord, NamedAdapter
 from evaluator.runs.rows.selection import Selection, select_pairs
 from evaluator.runs.rows.unseen import unseen_pairs
-from evaluator.runs.run import Evaluation, evaluate, prepare_folder
-from evaluator.runs.score_files import text_models_for
+from evaluator.runs.run import Evaluation, evaluate, require_own
+from evaluator.runs.score_files import require_models, text_models_for
 from evaluator.runs.settings import RunSettings
 from evaluator.runs.sources.source import AnswerSource
 from evaluator.scoring.controls import drawn_images, other_images
@@ -61,12 +61,13 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
     metrics, left_out = _metrics(settings, source, rows)
     with_regions = any(metric.regions for metric in metrics)
     evaluation = _evaluation(settings, rows, metrics, source, images=images, left_out=left_out)
-    prepare_folder(settings.out, evaluation)
+    require_own(settings.out, evaluation)
 
     def fleet() -> Fleet:
         if judge is not None:
             # Hours of answering are not to end at a judge that nobody can ask.
             judge.require_there()
+        require_models(metrics, settings)
         return source.fleet(with_regions=with_regions)
 
     def text_models() -> TextModels:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 from urllib.error import URLError
 
@@ -49,10 +50,7 @@ class ClipScorer:
         """
         self._images = image_source(images)
         self._place = images
-        tool = require_module("vtgs_clip", "open_clip", CLIP)
-        _require_known(
-            tool.list_models(), tool.list_pretrained_tags_by_model(model), model, weights
-        )
+        tool = require_clip(model, weights)
         try:
             loaded, _, self._preprocess = tool.create_model_and_transforms(
                 model, pretrained=weights, weights_only=True
@@ -130,6 +128,18 @@ class ClipScorer:
             tokens = self._tokenize(part).to(self.device)
             vectors = self._model.encode_text(tokens, normalize=True).float().cpu().numpy()
             self._texts.update(zip(part, vectors, strict=True))
+
+
+def require_clip(model: str, weights: str) -> ModuleType:
+    """Return open_clip, which knows this model and these weights.
+
+    Raises:
+        ToolMissing: it is not installed.
+        InputError: it knows no such architecture or weights.
+    """
+    tool = require_module("vtgs_clip", "open_clip", CLIP)
+    _require_known(tool.list_models(), tool.list_pretrained_tags_by_model(model), model, weights)
+    return tool
 
 
 def _require_known(models: Sequence[str], tags: Sequence[str], model: str, weights: str) -> None:

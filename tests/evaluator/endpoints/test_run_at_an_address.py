@@ -273,6 +273,7 @@ def test_nobody_at_the_address_is_one_line_at_once(data, capsys):
     server.server_close()
     assert evaluate(data, server.url) == 2
     assert "no connection" in last_line(capsys)
+    assert not (data.parent / "run").exists()
 
 
 def test_a_slow_server_is_waited_for_as_long_as_asked(data, capsys):
@@ -288,6 +289,16 @@ def test_a_model_that_is_not_served_is_named(data, capsys):
     assert line.startswith("evaluator: --model vlm: ")
     assert "the server has other" in line
     assert not server.seen
+    assert not (data.parent / "run").exists()
+
+
+def test_a_model_that_a_metric_lacks_is_told_before_anything_is_asked(data, capsys):
+    missing = "--metrics", "csns", "--sentence-model", data.parent / "none"
+    with ChatServer({"vlm": "red"}).serving() as server:
+        assert evaluate(data, server.url, *missing) == 2
+    assert "no such text model folder" in last_line(capsys)
+    assert not server.seen
+    assert not (data.parent / "run").exists()
 
 
 @pytest.mark.parametrize(

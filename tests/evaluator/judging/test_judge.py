@@ -218,6 +218,14 @@ def test_a_judge_that_cannot_be_asked_is_refused_before_anything(
     assert told in capsys.readouterr().err
 
 
+def test_a_judge_that_is_down_is_found_before_models_are_loaded(answers, tmp_path, capsys):
+    words = "score", answers, "--judge", "judge", "--judge-endpoint", "http://127.0.0.1:9"
+    more = "--metrics", "csns", "--sentence-model", tmp_path / "none", "--out", tmp_path / "run"
+    assert run(*words, *more) == 2
+    assert "start the server" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_answer_that_never_came_is_wrong_and_nobody_is_asked(tmp_path):
     rows = [predicted("", "navy"), predicted("?", "navy", image="b.jpg", broken=True)]
     write_predictions(rows, tmp_path / "answers.csv", {})

@@ -7,7 +7,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel, GPT2Config, GPT2Model
 
-from evaluator.metrics.loading import load_text_models
+from evaluator.metrics.loading import load_text_models, require_text_models
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.bertscore import BertScorer
 from evaluator.metrics.text_models.model_source import find_text_model
@@ -99,6 +99,24 @@ def test_a_hub_model_that_cannot_be_fetched_names_the_way_out(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="the hub cannot be reached or lacks it; give a local"):
         find_text_model("no-such-owner/no-such-model")
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"sentence_model": "./none"}, "no such text model folder"),
+        ({"bertscore_model": "./none"}, "no such text model folder"),
+        ({"bertscore_layers": 7}, "--bertscore-layers 7: all-MiniLM-L6-v2 has layers 1 to 6"),
+    ],
+)
+def test_a_text_model_that_will_be_missing_is_told_before_it_is_needed(named, told, source):
+    usual = {"sentence_model": MINILM, "bertscore_model": "auto", "bertscore_layers": 6}
+    clip = {"clip_model": "", "clip_weights": ""}
+    both = [METRICS["bertscore_f1"], METRICS["csns"]]
+    require_text_models(both, **usual, **clip)
+    with pytest.raises(InputError, match=told):
+        require_text_models(both, **usual | named, **clip)
+    require_text_models([METRICS["exact_match"]], **usual | named, **clip)
 
 
 def test_only_what_the_metrics_need_is_loaded():

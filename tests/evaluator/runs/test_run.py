@@ -145,6 +145,19 @@ def test_a_folder_of_another_run_is_refused_and_stays_as_it_was(tmp_path, fleet,
         evaluate(evaluation_of(pairs), folder, never, no_text_models, FakeClock())
 
 
+def test_bad_input_before_the_first_answer_leaves_nothing(tmp_path, fleet, pairs):
+    def nobody():
+        raise InputError("nobody is there")
+
+    for folder in (tmp_path / "runs" / "a", tmp_path):
+        with pytest.raises(InputError, match=r"^nobody is there$"):
+            evaluate(evaluation_of(pairs), folder, nobody, no_text_models, FakeClock())
+        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match=r"^nobody is there; the answers are kept in .* same com"):
+        evaluate(evaluation_of(pairs), tmp_path, lambda: fleet, nobody, FakeClock())
+    evaluate(evaluation_of(pairs), tmp_path, never, no_text_models, FakeClock())
+
+
 def test_a_file_is_no_run_folder(tmp_path, pairs):
     (tmp_path / "run").write_text("in the way")
     with pytest.raises(InputError, match="is a file; give a folder"):
