@@ -10,13 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evaluator.comparing.comparable import asked_differently, common_metrics, same_rows
-from evaluator.comparing.pairing import (
-    spelled_otherwise,
-    units_between,
-)
+from evaluator.comparing.comparable import asked_differently
+from evaluator.comparing.gains import Gains, draw_differences, gains_between
+from evaluator.comparing.pairing import spelled_otherwise
 from evaluator.comparing.significance import (
     CLEAR,
     RESAMPLES,
@@ -24,7 +21,6 @@ from evaluator.comparing.significance import (
     McNemar,
     holm_known,
     mcnemar_exact,
-    paired_differences,
 )
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.registry import label
@@ -32,7 +28,6 @@ from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run
 from shared.dataset.units import counted, independent_unit
 from shared.errors import InputError
-from shared.questions.types import QUESTION_TYPES, question_type
 
 FEW_UNITS: Final = 30
 """Below so many, a bootstrap interval is rough."""
@@ -106,39 +101,41 @@ def compare_runs(
         InputError: the runs are about different data, no metric is in both, or one was measured
             differently in each.
     """
-    paired = same_rows(base, other)
-    metrics = common_metrics(base, other, chosen)
-    rows_N2 = np.array(paired.rows)
-    compared = [
-        (base.predictions[before].pair, other.predictions[after].pair)
-        for before, after in paired.rows
-    ]
-    units = units_between(base, other)
-    unit_of_row = [units[pair.filename] for pair, _ in compared]
-    scores = {
-        metric: (base.columns[metric][rows_N2[:, 0]], other.columns[metric][rows_N2[:, 1]])
-        for metric in metrics
-    }
-    kinds = np.array([question_type(pair.question) for pair, _ in compared], dtype=object)
-    found, by_type = _differences(scores, kinds, unit_of_row, resamples)
+    gains = gains_between(base, other, chosen)
+    [drawn] = draw_differences([gains], resamples)
+    return comparison_of(gains, drawn)
+
+
+def comparison_of(gains: Gains, drawn: Sequence[Difference | None]) -> RunComparison:
+    """Return what ``gains`` come to.
+
+    Args:
+        gains: of two runs, row by row.
+        drawn: the difference of each of its quantities, of ``draw_differences``.
+
+    Raises:
+        InputError: of a metric, no question has a score in both runs.
+    """
+    base, other, compared = gains.base, gains.other, gains.compared
+    found, by_type = _differences(gains, drawn)
     right = [
-        np.array([run.right[row[place]] for row in paired.rows])
+        np.array([run.right[row[place]] for row in gains.paired.rows])
         for place, run in enumerate((base, other))
     ]
     return RunComparison(
         base.name,
         other.name,
-        len(paired.rows),
+        len(compared),
         len({pair.filename for pair, _ in compared if pair.names_image}),
-        len(set(unit_of_row)),
+        len(set(gains.unit_of_row)),
         independent_unit([pair for both in compared for pair in both]),
-        paired.missing,
+        gains.paired.missing,
         sum(before.trained_on or after.trained_on for before, after in compared),
         sum(before.pretrained_on or after.pretrained_on for before, after in compared),
-        spelled_otherwise([base, other], paired),
+        spelled_otherwise([base, other], gains.paired),
         found,
         by_type,
-        mcnemar_exact(right[0], right[1], unit_of_row),
+        mcnemar_exact(right[0], right[1], gains.unit_of_row),
         asked_differently(base, other),
     )
 
@@ -236,28 +233,19 @@ def _headline(comparison: RunComparison, first: MetricDifference) -> str:
 
 
 def _differences(
-    scores: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
-    kinds_N: NDArray[np.object_],
-    units: Sequence[str],
-    resamples: int,
+    gains: Gains, drawn: Sequence[Difference | None]
 ) -> tuple[list[MetricDifference], dict[str, Difference]]:
     """Return the difference of each metric, and of the first by the type of question."""
-    gains = {metric: after_N - before_N for metric, (before_N, after_N) in scores.items()}
-    first_N = next(iter(gains.values()))
-    types = [kind for kind in QUESTION_TYPES if kind in kinds_N]
-    of_types = [np.where(kinds_N == kind, first_N, np.nan) for kind in types]
-    _, place_N = np.unique(np.asarray(units), return_inverse=True)
-    drawn = paired_differences([*gains.values(), *of_types], place_N, resamples=resamples)
     found = []
-    for metric, difference in zip(gains, drawn, strict=False):
+    for (metric, sides), difference in zip(gains.scores.items(), drawn, strict=False):
         if difference is None:
             raise InputError(f"{metric}: no question has a score in both runs; leave it out")
-        known_N = ~np.isnan(gains[metric])
-        before, after = (float(side_N[known_N].mean()) for side_N in scores[metric])
+        known_N = ~np.isnan(sides[1] - sides[0])
+        before, after = (float(side_N[known_N].mean()) for side_N in sides)
         n = int(known_N.sum())
         found.append(MetricDifference(metric, n, before, after, difference, None))
     p_values = holm_known([each.difference.p_value for each in found])
-    by_type = zip(types, drawn[len(gains) :], strict=True)
+    by_type = zip(gains.types, drawn[len(gains.scores) :], strict=True)
     return (
         [replace(each, p_holm=p) for each, p in zip(found, p_values, strict=True)],
         {kind: difference for kind, difference in by_type if difference is not None},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -10,13 +10,10 @@ from pathlib import PurePath
 import numpy as np
 
 from evaluator.comparing.significance import Difference, paired_difference
-from evaluator.runs.folder import Run
+from evaluator.runs.folder import RowKey, Run, places_by_key
 from shared.dataset.units import units_of
 from shared.questions.answers import spaced
 from shared.records import QAPair, pair_id
-
-RowKey = tuple[str, str, str]
-"""What identifies a row: its image (or its id, where images have no names), question, reference."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +54,22 @@ def pair_rows(runs: Sequence[Run]) -> PairedRows:
     return PairedRows(sorted(rows), missing)
 
 
-def _groups(runs: Sequence[Run]) -> list[dict[RowKey, list[int]]]:
+def _groups(runs: Sequence[Run]) -> Sequence[Mapping[RowKey, Sequence[int]]]:
     """Return, for each run, the indices of each row."""
+    if all(run.names_images for run in runs):
+        return [run.rows_by_image for run in runs]
     first = _first_part(runs)
-    groups: list[dict[RowKey, list[int]]] = []
-    for run in runs:
-        of_run: defaultdict[RowKey, list[int]] = defaultdict(list)
-        for index, (prediction, said) in enumerate(zip(run.predictions, run.said, strict=True)):
-            of_run[first(prediction.pair), *said].append(index)
-        groups.append(dict(of_run))
-    return groups
+    return [
+        places_by_key(
+            (first(prediction.pair), *said)
+            for prediction, said in zip(run.predictions, run.said, strict=True)
+        )
+        for run in runs
+    ]
 
 
 def _first_part(runs: Sequence[Run]) -> Callable[[QAPair], str]:
-    """Return what tells a row about one image from a row about another; "" where nothing does."""
-    if all(prediction.pair.names_image for run in runs for prediction in run.predictions):
-        return lambda pair: pair.filename
+    """Return what tells a row from another where images have no names; "" where nothing does."""
     ids = [[prediction.pair.id for prediction in run.predictions] for run in runs]
     own = all(
         prediction.pair.id != pair_id(prediction.pair.filename, prediction.pair.question)
@@ -95,7 +92,7 @@ def _ids_contradict(runs: Sequence[Run]) -> bool:
     )
 
 
-def _by_id(runs: Sequence[Run], alike: Sequence[list[int]]) -> Sequence[list[int]]:
+def _by_id(runs: Sequence[Run], alike: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
     """Return rows that say the same, in the first run's order: by id, where ids tell them apart."""
     ids = [
         [run.predictions[index].pair.id for index in indices]

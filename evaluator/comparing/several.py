@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from evaluator.comparing.differences import RunComparison, cautions, compare_runs
+from evaluator.comparing.differences import RunComparison, cautions, comparison_of
+from evaluator.comparing.gains import Gains, draw_differences, gains_between
 from evaluator.comparing.pairing import pair_rows
 from evaluator.comparing.significance import CLEAR, holm_known, resamples_for
 from evaluator.metrics.metric import Metric
@@ -85,14 +86,30 @@ def attempt_all(runs: Sequence[Run], chosen: Sequence[Metric] | None = None) -> 
     pairs = list(combinations(runs, 2))
     # At most so many tests: each metric of each pair.
     tests = len(pairs) * max((len(run.columns) for run in runs), default=1)
+    tried = [_gains_or_reason(base, other, chosen) for base, other in pairs]
+    drawn = iter(
+        draw_differences(
+            [gains for gains in tried if isinstance(gains, Gains)], resamples_for(tests)
+        )
+    )
     attempts = []
-    for base, other in pairs:
+    for (base, other), gains in zip(pairs, tried, strict=True):
+        comparison, reason = None, ""
         try:
-            comparison = compare_runs(base, other, chosen, resamples=resamples_for(tests))
-            attempts.append(Attempt(base.name, other.name, comparison, ""))
+            if isinstance(gains, InputError):
+                raise gains
+            comparison = comparison_of(gains, next(drawn))
         except InputError as error:
-            attempts.append(Attempt(base.name, other.name, None, str(error)))
+            reason = str(error)
+        attempts.append(Attempt(base.name, other.name, comparison, reason))
     return _corrected_together(attempts)
+
+
+def _gains_or_reason(base: Run, other: Run, chosen: Sequence[Metric] | None) -> Gains | InputError:
+    try:
+        return gains_between(base, other, chosen)
+    except InputError as error:
+        return error
 
 
 def several_sentences(several: SeveralRuns) -> list[str]:

@@ -10,7 +10,8 @@ RUN/scorecard.json        written last: a folder that has it is finished
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,12 +27,12 @@ from evaluator.scoring.columns import Columns
 from evaluator.scoring.coverage import is_right
 from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
 from shared.corpus import (
-    read_number_columns,
-    read_predictions,
+    read_scored_predictions,
     write_predictions,
 )
 from shared.errors import InputError
 from shared.files.contents import remove_parts
+from shared.program.garbage import garbage_left_alone
 from shared.questions.answers import spaced
 from shared.records import Prediction
 
@@ -39,6 +40,10 @@ SCORECARD_FILE: Final = "scorecard.json"
 PARQUET_FILE: Final = "predictions.parquet"
 CSV_FILE: Final = "predictions.csv"
 SHARDS_FOLDER: Final = "shards"
+
+
+RowKey = tuple[str, str, str]
+"""What identifies a row: its image (or its id, where images have no names), question, reference."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,17 @@ class Run:
         return [(spaced(pair.asks), spaced(pair.answer)) for pair in pairs]
 
     @cached_property
+    def names_images(self) -> bool:
+        """Tell whether every row names its image."""
+        return all(prediction.pair.names_image for prediction in self.predictions)
+
+    @cached_property
+    def rows_by_image(self) -> Mapping[RowKey, Sequence[int]]:
+        """Return the places of each row, told apart by its image, question and reference."""
+        images = (prediction.pair.filename for prediction in self.predictions)
+        return places_by_key((image, *said) for image, said in zip(images, self.said, strict=True))
+
+    @cached_property
     def shown_scores(self) -> Sequence[tuple[str, Sequence[float]]]:
         """Return the scores of each metric but exact match, by its label; NaN where none is."""
         return [
@@ -78,6 +94,14 @@ class Run:
     def images(self) -> str | None:
         """Return the folder or URL below which the pictures lie, where the run knows it."""
         return self.record.images
+
+
+def places_by_key(keys: Iterable[RowKey]) -> dict[RowKey, list[int]]:
+    """Return the places at which each key stands, in order."""
+    places: defaultdict[RowKey, list[int]] = defaultdict(list)
+    for place, key in enumerate(keys):
+        places[key].append(place)
+    return dict(places)
 
 
 def shard_path(folder: Path, index: int) -> Path:
@@ -129,13 +153,13 @@ def read_run(folder: Path) -> Run:
         )
     scorecard = read_scorecard(folder / SCORECARD_FILE)
     answers = folder / PARQUET_FILE
-    columns = read_number_columns(answers, list(scorecard.scores.metrics))
+    predictions, columns = read_scored_predictions(answers, list(scorecard.scores.metrics))
     record = read_record(folder)
     return Run(
         name=record.name or folder.resolve().name,
         record=record,
         scorecard=scorecard,
-        predictions=read_predictions(answers),
+        predictions=predictions,
         columns={name: np.array(values, dtype=np.float64) for name, values in columns.items()},
     )
 
@@ -146,7 +170,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     Raises:
         InputError: a folder is no finished run, or is given twice.
     """
-    runs = [read_run(folder) for folder in folders]
+    with garbage_left_alone():
+        runs = [read_run(folder) for folder in folders]
     if len({run.name for run in runs}) == len(runs):
         return runs
     names = ["/".join(folder.resolve().parts[-2:]) for folder in folders]

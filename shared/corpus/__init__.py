@@ -32,12 +32,12 @@ from shared.corpus.predictions import (
     count_predictions,
     read_prediction_table,
     read_predictions,
+    read_scored_predictions,
     write_predictions,
 )
 from shared.corpus.rows import (
     NO_COLUMNS,
     left_out_by_reason,
-    read_number_columns,
     say_left_out,
     write_csv_rows,
 )
@@ -65,12 +65,12 @@ __all__ = [
     "pairs_digest",
     "parse_columns",
     "read_json",
-    "read_number_columns",
     "read_pair_table",
     "read_pairs",
     "read_prediction_table",
     "read_predictions",
     "read_questions",
+    "read_scored_predictions",
     "read_whole_pairs",
     "say_left_out",
     "with_extra",

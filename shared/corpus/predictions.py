@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.lib
@@ -15,6 +15,8 @@ from shared.corpus.formats.tables import LeftOut
 from shared.corpus.rows import (
     NO_COLUMNS,
     Fields,
+    Table,
+    number_columns,
     read_table,
     require_some,
     say_left_out,
@@ -34,11 +36,13 @@ from shared.records import (
     pair_id,
     unnamed_image,
 )
-from shared.records.boxes import boxes_json
+from shared.records.boxes import Box, boxes_json
 from shared.records.columns import ColumnNames
 from shared.records.pair_rows import answers_json
 
 NO_REFERENCE: Final = "no reference answer"
+_NEEDED: Final = ("answer", "prediction")
+_NO_PROVENANCE: Final = Provenance()
 
 log = EventLog(__name__)
 
@@ -57,10 +61,28 @@ def read_predictions(path: Path) -> list[Prediction]:
     Raises:
         InputError: as ``read_prediction_table``, or a row has no reference.
     """
-    table = _read(path, NO_COLUMNS)
-    for row in table.left_out:
+    predictions, _ = read_scored_predictions(path, ())
+    return predictions
+
+
+def read_scored_predictions(
+    path: Path, names: Sequence[str]
+) -> tuple[list[Prediction], dict[str, list[float | None]]]:
+    """Read what ``write_predictions`` wrote, with the columns ``names`` of its metrics.
+
+    Returns:
+        The predictions, and for each name one score a prediction; ``None`` where there is none.
+
+    Raises:
+        InputError: as ``read_prediction_table``, a row has no reference, or a column of ``names``
+            is missing or holds something else.
+    """
+    table = read_table(path, _NEEDED)
+    columns = number_columns(path, table.raw, names)
+    read = _predictions(table)
+    for row in read.left_out:
         raise InputError(f"{path}: row {row.row}: {row.reason}; mend or remove it")
-    return list(table.predictions)
+    return list(read.predictions), columns
 
 
 def read_prediction_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> PredictionTable:
@@ -76,7 +98,7 @@ def read_prediction_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> Pred
         InputError: the file is unreadable, has no answer or prediction column, or no row that can
             be scored.
     """
-    table = _read(path, columns)
+    table = _predictions(read_table(path, _NEEDED, columns))
     say_left_out(path, table.left_out)
     pairs = [prediction.pair for prediction in table.predictions]
     # An id that was made of a row's image and question repeats with these alone.
@@ -92,17 +114,19 @@ def read_prediction_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> Pred
     return table
 
 
-def _read(path: Path, columns: ColumnNames) -> PredictionTable:
-    table = read_table(path, ("answer", "prediction"), columns)
+def _predictions(table: Table) -> PredictionTable:
+    # Of twenty fields that a row may have, most files have a few; only these are asked for.
+    of_pair = {name: read for name, read in _OF_PAIR.items() if name in table.names}
+    of_answer = {name: read for name, read in _OF_ANSWER.items() if name in table.names}
     predictions: list[Prediction] = []
     left_out = list(table.raw.left_out)
     for fields in table.rows:
-        prediction = _prediction(fields)
+        prediction = _prediction(fields, of_pair, of_answer)
         if isinstance(prediction, LeftOut):
             left_out.append(prediction)
         else:
             predictions.append(prediction)
-    require_some(path, predictions, left_out, "prediction")
+    require_some(table.path, predictions, left_out, "prediction")
     return PredictionTable(predictions, left_out)
 
 
@@ -193,7 +217,7 @@ def _origin(predictions: Sequence[Prediction]) -> dict[str, Sequence[object]]:
     return {name: cells for name, cells in columns.items() if any(cells)}
 
 
-def _prediction(fields: Fields) -> Prediction | LeftOut:
+def _prediction(fields: Fields, of_pair: _Readers, of_answer: _Readers) -> Prediction | LeftOut:
     text = fields.text
     question = text("question") or unnamed_image(fields.line)
     filename = fields.filename() or unnamed_image(fields.line)
@@ -202,31 +226,50 @@ def _prediction(fields: Fields) -> Prediction | LeftOut:
         return LeftOut(fields.line, NO_REFERENCE)
     if fields.names["prediction"] not in fields.row:
         return LeftOut(fields.line, "fewer cells than the header")
-    return Prediction(
-        pair=QAPair(
-            id=text("id") or pair_id(filename, question),
-            question=question,
-            answer=answer,
-            filename=filename,
-            agreement=text("agreement"),
-            answers=answers,
-            boxes=fields.boxes(),
-            domain=text("domain"),
-            product=text("product"),
-            provenance=Provenance(listing_id=text("listing_id")),
-            unit_id=text("unit_id"),
-            label_review=fields.word("label_review", LABEL_REVIEWS),
-            label_before_review=text("label_before_review"),
-            label_sample=fields.word("label_sample", LABEL_SAMPLES),
-            trained_on=fields.truth("trained_on"),
-            pretrained_on=fields.truth("pretrained_on"),
-        ),
-        answer=text("prediction"),
-        confidence=fields.number("confidence"),
-        grounding=fields.number("grounding"),
-        broken_image=fields.truth("broken_image"),
-        attention=fields.packed("attention"),
-        grounding_boxes=fields.number("grounding_boxes"),
-        failure=text("failure"),
-        answer_review=fields.word("answer_review", ANSWER_REVIEWS),
+    listing_id = text("listing_id")
+    pair = QAPair(
+        id=text("id") or pair_id(filename, question),
+        question=question,
+        answer=answer,
+        filename=filename,
+        answers=answers,
+        provenance=Provenance(listing_id=listing_id) if listing_id else _NO_PROVENANCE,
+        **{name: read(fields, name) for name, read in of_pair.items()},
     )
+    others = {name: read(fields, name) for name, read in of_answer.items()}
+    return Prediction(pair=pair, answer=text("prediction"), **others)
+
+
+_Readers = Mapping[str, Callable[[Fields, str], Any]]
+"""How a field is read that a row need not have, by the name that it has in the record too."""
+
+
+def _one_of(known: Sequence[str]) -> Callable[[Fields, str], str]:
+    return lambda fields, name: fields.word(name, known)
+
+
+def _boxes(fields: Fields, _: str) -> tuple[Box, ...]:
+    return fields.boxes()
+
+
+_OF_PAIR: Final[_Readers] = {
+    "agreement": Fields.text,
+    "boxes": _boxes,
+    "domain": Fields.text,
+    "product": Fields.text,
+    "unit_id": Fields.text,
+    "label_review": _one_of(LABEL_REVIEWS),
+    "label_before_review": Fields.text,
+    "label_sample": _one_of(LABEL_SAMPLES),
+    "trained_on": Fields.truth,
+    "pretrained_on": Fields.truth,
+}
+_OF_ANSWER: Final[_Readers] = {
+    "confidence": Fields.number,
+    "grounding": Fields.number,
+    "broken_image": Fields.truth,
+    "attention": Fields.packed,
+    "grounding_boxes": Fields.number,
+    "failure": Fields.text,
+    "answer_review": _one_of(ANSWER_REVIEWS),
+}

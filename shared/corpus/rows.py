@@ -77,13 +77,12 @@ class Fields:
             InputError: the cell holds what is no text, see ``shared.corpus.formats.cells``.
         """
         # A file of 50,000 rows is asked for a million cells, of which most are texts or not there.
-        if field not in self.names:
-            return ""
-        value = self.row.get(self.names[field])
-        if value is None:
-            return ""
+        column = self.names.get(field)
+        value = None if column is None else self.row.get(column)
         if isinstance(value, str):
             return value.strip()
+        if value is None:
+            return ""
         try:
             return cell_text(value)
         except ValueError as error:
@@ -285,13 +284,14 @@ def say_repeated_ids(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
         )
 
 
-def read_number_columns(path: Path, names: Sequence[str]) -> dict[str, list[float | None]]:
-    """Read columns of numbers, such as the metrics beside predictions; ``None`` where empty.
+def number_columns(
+    path: Path, table: RawTable, names: Sequence[str]
+) -> dict[str, list[float | None]]:
+    """Return columns of numbers, such as the metrics beside predictions; ``None`` where empty.
 
     Raises:
-        InputError: the file is unreadable, or a column is missing or holds something else.
+        InputError: a column is missing or holds something else.
     """
-    table = read_raw(path)
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise InputError(

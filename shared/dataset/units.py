@@ -110,7 +110,8 @@ def _products(pair: QAPair) -> Iterator[_Label]:
         ("unit", pair.unit_id),
     )
     for kind, value in named:
-        if names_product(value):
+        # Most rows say nothing.
+        if value and names_product(value):
             yield kind, value
 
 

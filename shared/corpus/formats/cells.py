@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 SHOWN_LENGTH: Final = 60
@@ -81,11 +82,22 @@ def file_name(value: object) -> str:
     Raises:
         ValueError: the cell holds the picture itself, or something else; the message shows it.
     """
-    if isinstance(value, str) and value.lstrip().startswith("{"):
+    return _name_in_text(value) if isinstance(value, str) else _name_in(value)
+
+
+# An image has several rows.
+@lru_cache(maxsize=2**14)
+def _name_in_text(text: str) -> str:
+    value: object = text
+    if text.lstrip().startswith("{"):
         with suppress(ValueError):
-            value = _literal(value.strip(), value)
+            value = _literal(text.strip(), text)
     if isinstance(value, str) and _is_picture_text(value):
         raise ValueError(_no_name(value))
+    return _name_in(value)
+
+
+def _name_in(value: object) -> str:
     value = _unwrapped(value, NAME_KEYS)
     if isinstance(value, dict | bytes | list | tuple | bool):
         name = _decoded_or_empty(value)

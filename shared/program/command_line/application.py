@@ -6,9 +6,7 @@ A command's module is imported once the command is called, or its own options ar
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -20,6 +18,7 @@ from typer.core import TyperCommand
 
 from shared.errors import AboVqaError
 from shared.program.command_line.command import FullSummaries, HelpfulCommand
+from shared.program.garbage import garbage_left_alone
 from shared.program.reporting.verbosity import tell_more
 
 DISTRIBUTION: Final = "abo-vqa"
@@ -39,21 +38,10 @@ class Command:
 
     def load(self) -> Callable[..., Any]:
         """Return the function, its module imported."""
-        with _garbage_left_alone():
+        with garbage_left_alone():
             module = import_module(self.module)
         function: Callable[..., Any] = getattr(module, self.function)
         return function
-
-
-@contextmanager
-def _garbage_left_alone() -> Iterator[None]:
-    """Look for no garbage in the block, nor ever among what it made: what is imported stays."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _show_version(context: typer.Context, is_asked: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 from evaluator.metrics.registry import METRICS
 from evaluator.runs.folder import read_run, read_runs, shard_path, write_results
 from evaluator.scoring.scoring import score_predictions
-from shared.corpus import read_number_columns
+from shared.corpus import read_scored_predictions
 from shared.errors import InputError
 from tests.evaluator.predictions import predicted
 from tests.evaluator.run_folders import answers, make_run
@@ -72,10 +72,10 @@ def test_a_score_that_is_unknown_stays_unknown_in_the_file(tmp_path, text_models
         provenance={},
     )
     write_results(tmp_path, predictions, columns, scorecard)
-    values = read_number_columns(tmp_path / "predictions.csv", ["vtgs"])["vtgs"]
-    assert values[1] is None
+    _, columns = read_scored_predictions(tmp_path / "predictions.csv", ["vtgs"])
+    assert columns["vtgs"][1] is None
     assert np.isnan(read_run(tmp_path).columns["vtgs"][1])
     with pytest.raises(InputError, match="no column csns"):
-        read_number_columns(tmp_path / "predictions.csv", ["csns"])
+        read_scored_predictions(tmp_path / "predictions.csv", ["csns"])
     with pytest.raises(InputError, match="not a number"):
-        read_number_columns(tmp_path / "predictions.csv", ["question"])
+        read_scored_predictions(tmp_path / "predictions.csv", ["question"])

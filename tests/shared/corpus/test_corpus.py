@@ -16,11 +16,11 @@ from shared.corpus import (
     LeftOut,
     pairs_digest,
     read_json,
-    read_number_columns,
     read_pairs,
     read_prediction_table,
     read_predictions,
     read_questions,
+    read_scored_predictions,
     write_json,
     write_pairs,
     write_predictions,
@@ -91,7 +91,7 @@ def test_any_prediction_survives(tmp_path, suffix, answer, confidence):
     rows = [Prediction(pair, answer, confidence), Prediction(pair, "b", broken_image=True)]
     write_predictions(rows, path, {"exact_match": [1.0, 0.0]})
     assert read_predictions(path) == rows
-    assert read_number_columns(path, ["exact_match"]) == {"exact_match": [1.0, 0.0]}
+    assert read_scored_predictions(path, ["exact_match"]) == (rows, {"exact_match": [1.0, 0.0]})
 
 
 @pytest.mark.parametrize("said", ["nan", "inf", "-", ""])
