@@ -10,9 +10,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from evaluator.commands.options import AsJson
+from evaluator.comparing.control_tables import drops_table
 from evaluator.comparing.differences import sentences
+from evaluator.comparing.drops import DropDifference, compare_drops, drop_sentences
 from evaluator.comparing.gate import (
     Gate,
     GateClosed,
@@ -70,14 +73,18 @@ def compare(
         require_interval(gated, loaded)
         chosen = chosen and tuple(dict.fromkeys([*chosen, gated]))
     several = compare_all(loaded, chosen)
+    drops = compare_drops(loaded, chosen)
     put = []
     if fail_below is not None:
         of_base = [each for each in several.comparisons if each.base == loaded[0].name]
         put = gates(of_base, gated.name if gated else several.metric, fail_below)
     if as_json:
-        _print_json(several, put)
+        _print_json(several, drops, put)
     else:
-        _print_tables(several, put)
+        _print_tables(several, [drops_table(drops)] if drops else [])
+        passed = [gate.sentence() for gate in put if gate.passed]
+        for sentence in [*_said(several), *drop_sentences(loaded, drops), *passed]:
+            typer.echo(sentence)
     closed = [gate.sentence() for gate in put if not gate.passed]
     if closed:
         raise GateClosed("; ".join(closed))
@@ -85,24 +92,27 @@ def compare(
         tell_next("evaluator", "report", *runs, "--out", "report.html")
 
 
-def _print_json(several: SeveralRuns, put: Sequence[Gate]) -> None:
+def _print_json(several: SeveralRuns, drops: Sequence[DropDifference], put: Sequence[Gate]) -> None:
     only = several.comparisons[0] if len(several.comparisons) == 1 else None
     value = several.to_json() if only is None else only.to_json()
+    if drops:
+        value["robustness"] = [drop.to_json() for drop in drops]
     if put:
         value["gates"] = [gate.to_json() for gate in put]
     typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
-def _print_tables(several: SeveralRuns, put: Sequence[Gate]) -> None:
-    if len(several.comparisons) == 1:
-        [only] = several.comparisons
-        Console().print(difference_table(only))
-        said = sentences(only)
-    else:
-        Console().print(several_table(several))
-        said = several_sentences(several)
-    for sentence in [*said, *(gate.sentence() for gate in put if gate.passed)]:
-        typer.echo(sentence)
+def _print_tables(several: SeveralRuns, further: Sequence[Table]) -> None:
+    only = several.comparisons[0] if len(several.comparisons) == 1 else None
+    console = Console()
+    console.print(several_table(several) if only is None else difference_table(only))
+    for table in further:
+        console.print(table)
+
+
+def _said(several: SeveralRuns) -> list[str]:
+    only = several.comparisons[0] if len(several.comparisons) == 1 else None
+    return several_sentences(several) if only is None else sentences(only)
 
 
 def report(

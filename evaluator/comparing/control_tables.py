@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from evaluator.comparing.drops import DropDifference
 from evaluator.comparing.side_by_side import Column
-from evaluator.comparing.tables import lead_cell, metric_heading, signed_interval
+from evaluator.comparing.tables import lead_cell, metric_heading, p_cell, signed_interval
 from evaluator.metrics.registry import label
 from evaluator.scoring.scorecard import Scorecard
 from shared.dataset.units import counted
@@ -70,6 +74,36 @@ def robustness_table(scorecard: Scorecard) -> Table:
                 signed_interval(lost.ci95),
             )
         table.add_section()
+    return table
+
+
+def drops_table(drops: Sequence[DropDifference]) -> Table:
+    """Return how much more some runs lose under each change than others."""
+    table = Table(
+        title="What changes cost one run more than another",
+        title_justify="left",
+        caption="p: paired bootstrap over units; Holm: corrected for all that is in this table.",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("")
+    for heading in ("lost", "lost", "more", "95 % interval", "p", "Holm"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in drops:
+        table.add_section()
+        names = escape(f"{each.other} less {each.base}")
+        table.add_row(f"{each.change}: {names}", *[""] * 6)
+        for metric in each.metrics:
+            more = metric.difference
+            table.add_row(
+                f"  {label(metric.metric)}",
+                f"{metric.other:+z.4f}",
+                f"{metric.base:+z.4f}",
+                f"{more.mean:+z.4f}",
+                signed_interval(more.ci95),
+                *(p_cell(p) for p in (more.p_value, metric.p_holm)),
+            )
     return table
 
 

@@ -132,7 +132,7 @@ def difference_table(comparison: RunComparison) -> Table:
             f"{metric.other:.4f}",
             f"{gain.mean:+z.4f}",
             signed_interval(gain.ci95),
-            *(_p_cell(p) for p in (gain.p_value, metric.p_holm)),
+            *(p_cell(p) for p in (gain.p_value, metric.p_holm)),
         )
     table.add_section()
     for kind, gain in comparison.by_question_type.items():
@@ -166,7 +166,7 @@ def several_table(several: SeveralRuns) -> Table:
                     escape(f"  {comparison.other} less {comparison.base}"),
                     f"{gain.mean:+z.4f}",
                     signed_interval(gain.ci95),
-                    *(_p_cell(p) for p in (gain.p_value, metric.p_holm)),
+                    *(p_cell(p) for p in (gain.p_value, metric.p_holm)),
                 )
     return table
 
@@ -185,7 +185,8 @@ def need_table(needed: Need) -> Table:
     return table
 
 
-def _p_cell(p_value: float | None) -> str:
+def p_cell(p_value: float | None) -> str:
+    """Return a p-value without its letter; a dash for none."""
     return "-" if p_value is None else p_text(p_value).removeprefix("p ").removeprefix("= ")
 
 

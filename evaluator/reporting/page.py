@@ -16,6 +16,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from evaluator.comparing.drops import compare_drops, drop_sentences
 from evaluator.comparing.pairing import PairedRows, pair_rows
 from evaluator.comparing.several import attempt_all
 from evaluator.comparing.side_by_side import PRIOR_NAME, best_rows, compare_scorecards
@@ -109,6 +110,7 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
     """Return all that the page says beside its pictures."""
     comparison = compare_scorecards({run.name: run.scorecard for run in runs})
     attempts = attempt_all(runs)
+    drops = compare_drops(runs)
     return {
         "runs": runs,
         "verdict": verdict(runs, attempts),
@@ -126,6 +128,8 @@ def _values(runs: Sequence[Run], paired: PairedRows) -> dict[str, Any]:
         "distributions": distributions(runs),
         "confusion": confusion(runs[-1].predictions),
         "drops": drops_plot(runs),
+        "drop_differences": drops,
+        "drops_say": drop_sentences(runs, drops),
         "label": label,
         "outcomes": count_outcomes(runs, paired),
         "types": _types(runs),

@@ -5,6 +5,7 @@ RUN/shards/shard-00012.parquet   answers of one shard, written when it is comple
 RUN/status.json, run.lock  of ``status``
 RUN/predictions.parquet   all answers, one column for each metric
 RUN/predictions.csv       the same, for people
+RUN/changes/turned=15.parquet    the same under a change of pictures or words, one file for each
 RUN/scorecard.json        written last: a folder that has it is finished
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,8 @@ from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.record import EvaluationRecord, read_record
 from evaluator.scoring.columns import Columns
 from evaluator.scoring.coverage import is_right
+from evaluator.scoring.figures import Breakdown
+from evaluator.scoring.robustness import ChangedAnswers
 from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
 from shared.corpus import (
     read_scored_predictions,
@@ -40,6 +43,7 @@ SCORECARD_FILE: Final = "scorecard.json"
 PARQUET_FILE: Final = "predictions.parquet"
 CSV_FILE: Final = "predictions.csv"
 SHARDS_FOLDER: Final = "shards"
+CHANGES_FOLDER: Final = "changes"
 
 
 RowKey = tuple[str, str, str]
@@ -50,7 +54,8 @@ RowKey = tuple[str, str, str]
 class Run:
     """A finished run; ``columns`` has one score for each prediction.
 
-    ``name`` is the one in its record, by default that of the folder.
+    ``name`` is the one in its record, by default that of the folder. ``changed`` has the answers
+    under each change, where the run's release kept them.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Run:
     scorecard: Scorecard
     predictions: Sequence[Prediction]
     columns: Columns
+    changed: Mapping[str, ChangedAnswers] = field(default_factory=dict)
 
     @cached_property
     def right(self) -> Sequence[bool]:
@@ -132,10 +138,23 @@ def write_results(
     folder: Path, predictions: Sequence[Prediction], columns: Columns, scorecard: Scorecard
 ) -> None:
     """Write answers and scores, and last the scorecard that marks the run as finished."""
-    values = {name: column.tolist() for name, column in columns.items() if not is_statistic(name)}
+    values = _values(columns)
     write_predictions(predictions, folder / PARQUET_FILE, values)
     write_predictions(predictions, folder / CSV_FILE, values)
+    for name, each in scorecard.robustness.items():
+        if each.answers is not None:
+            # What a model looked at lies with its shards.
+            seen = [replace(row, attention=b"") for row in each.answers.predictions]
+            write_predictions(seen, _change_path(folder, name), _values(each.answers.columns))
     write_scorecard(scorecard, folder / SCORECARD_FILE)
+
+
+def _values(columns: Columns) -> dict[str, list[float]]:
+    return {name: column.tolist() for name, column in columns.items() if not is_statistic(name)}
+
+
+def _change_path(folder: Path, change: str) -> Path:
+    return folder / CHANGES_FOLDER / f"{change}.parquet"
 
 
 def read_run(folder: Path) -> Run:
@@ -152,16 +171,29 @@ def read_run(folder: Path) -> Run:
             "with `evaluator score --out`"
         )
     scorecard = read_scorecard(folder / SCORECARD_FILE)
-    answers = folder / PARQUET_FILE
-    predictions, columns = read_scored_predictions(answers, list(scorecard.scores.metrics))
     record = read_record(folder)
+    predictions, columns = _read_answers(folder / PARQUET_FILE, scorecard.scores)
+    changed = {
+        name: ChangedAnswers(*_read_answers(path, each.scores))
+        for name, each in scorecard.robustness.items()
+        if (path := _change_path(folder, name)).is_file()
+    }
     return Run(
         name=record.name or folder.resolve().name,
         record=record,
         scorecard=scorecard,
         predictions=predictions,
-        columns={name: np.array(values, dtype=np.float64) for name, values in columns.items()},
+        columns=columns,
+        changed=changed,
     )
+
+
+def _read_answers(path: Path, scores: Breakdown) -> tuple[Sequence[Prediction], Columns]:
+    """Return the answers in a file, and their scores by each metric."""
+    predictions, columns = read_scored_predictions(path, list(scores.metrics))
+    return predictions, {
+        name: np.array(values, dtype=np.float64) for name, values in columns.items()
+    }
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:

@@ -19,7 +19,7 @@ from evaluator.metrics.rows import Regions, Rows
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.columns import Columns, score_columns
 from evaluator.scoring.figures import Breakdown, Figure, Group, break_down, whole_group
-from evaluator.scoring.robustness import Robustness
+from evaluator.scoring.robustness import ChangedAnswers, Robustness
 from evaluator.scoring.tally import Cell, Tally
 from shared.questions.answers import exact_match
 from shared.questions.prior import QuestionPrior
@@ -47,11 +47,13 @@ class Scored:
 class Control:
     """What a control scores, and how much more each answer does, row by row.
 
-    ``lead`` lacks figures that belong to a set as a whole. Without a control there is nothing.
+    ``lead`` lacks figures that belong to a set as a whole, and ``columns`` has the control's own
+    scores. Without a control there is nothing.
     """
 
     scores: Breakdown | None = None
     lead: Mapping[str, Figure] = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def robustness(scored: Scored, under: UnderChange) -> Robustness:
         scores=control.scores,
         drop=control.lead,
         other_answers=whole_group(counted).metrics["other"],
+        answers=ChangedAnswers(under.predictions, control.columns),
     )
 
 
@@ -226,4 +229,5 @@ def _control(cells: Sequence[Cell], columns: Columns, control: Columns) -> Contr
         for name, without in control.items()
         if name in METRICS and METRICS[name].has_leads
     }
-    return Control(break_down(Tally.of(cells, control)), break_down(Tally.of(cells, gains)).metrics)
+    lead = break_down(Tally.of(cells, gains)).metrics
+    return Control(break_down(Tally.of(cells, control)), lead, control)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
+from evaluator.scoring.columns import Columns
 from evaluator.scoring.figures import (
     Breakdown,
     Figure,
@@ -14,6 +15,15 @@ from evaluator.scoring.figures import (
     figures_from,
     figures_json,
 )
+from shared.records import Prediction
+
+
+@dataclass(frozen=True)
+class ChangedAnswers:
+    """The answers under a change, and the scores of each; they lie beside the scorecard."""
+
+    predictions: Sequence[Prediction]
+    columns: Columns
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class Robustness:
     ``signature`` says what was changed, and how strongly. ``drop`` is what each score loses, row by
     row: that of the run as it is, less that under the change. ``other_answers`` is the share of
     answers that are others, once normalised. ``left_out`` counts the sample's questions that were
-    not asked: no rule puts them in other words.
+    not asked: no rule puts them in other words. ``answers`` is ``None`` where it was read.
     """
 
     signature: str
@@ -32,6 +42,7 @@ class Robustness:
     scores: Breakdown
     drop: Mapping[str, Figure]
     other_answers: Figure
+    answers: ChangedAnswers | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the scorecard's file has it."""
