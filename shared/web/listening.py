@@ -27,6 +27,9 @@ MOST_CONNECTIONS: Final = 256
 """A browser opens six."""
 PATIENCE_S: Final = 30.0
 """For a request to come whole, but for its body, and for a reply to be read on."""
+LINGERING_S: Final = 2.0
+"""For the rest of a body that was refused, so that its client reads why. aiohttp waits it out even
+where the client is gone, and with its own 10 s a server took that long to end."""
 _TOLD_EVERY_S: Final = 600.0
 _FULL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
@@ -52,7 +55,12 @@ async def listening(
         InputError: the port is taken, or the host is none of this machine's.
     """
     noise = _Noise()
-    runner = web.AppRunner(application, access_log=None, keepalive_timeout=PATIENCE_S)
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        keepalive_timeout=PATIENCE_S,
+        lingering_time=LINGERING_S,
+    )
     await runner.setup()
     server_logger.addFilter(noise)
     try:
