@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-
 from evaluator.answering.ray_fleet import RayFleet
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings, replica_settings
