@@ -48,6 +48,7 @@ from shared.errors import AboVqaError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
 from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
+from shared.program.reporting.clock_watch import ClockWatch
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.events import lines_gathered
 
@@ -229,7 +230,10 @@ async def _live_report(
 async def _keep_forecast(
     live: LiveReport, ledger: Ledger, options: RunOptions, clock: Clock
 ) -> None:
+    clock_watch = ClockWatch(clock)
+
     async def update() -> float | None:
+        clock_watch.look()
         now = clock.now()
         report = live.report(now)
         live.forecast = await asyncio.to_thread(

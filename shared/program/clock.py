@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -19,12 +20,40 @@ class Clock(Protocol):
         ...
 
 
+_PASSING: Final[int | None] = getattr(
+    time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None)
+)
+"""The one that also counts while the machine sleeps: on Linux, and on macOS. On Windows all do."""
+
+
+def time_passed() -> float:
+    """Return seconds that only ever grow, also while the machine sleeps."""
+    return time.monotonic() if _PASSING is None else time.clock_gettime(_PASSING)
+
+
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock when this one was made, and the time that passed since.
+
+    Whoever sets the machine's clock meanwhile, as a time server does, makes no minute or day
+    shorter or longer: what a service counts goes by its own clock, which nobody set.
+    """
+
+    def __init__(
+        self,
+        machines: Callable[[], float] = time.time,
+        passed: Callable[[], float] = time_passed,
+    ) -> None:
+        """Begin with the time that ``machines`` tells; ``passed`` is seconds since whenever."""
+        self._machines, self._passed = machines, passed
+        self._offset = machines() - passed()
 
     def now(self) -> float:
         """Return seconds since the epoch, UTC."""
-        return time.time()
+        return self._offset + self._passed()
+
+    def was_set_by_s(self) -> float:
+        """Return how far the machine's clock was set ahead, negative where it was set back."""
+        return self._machines() - self.now()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep on the running event loop."""

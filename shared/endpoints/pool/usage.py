@@ -70,9 +70,10 @@ class Usage:
         """Start at ``now`` from what is remembered.
 
         ``last_minute`` holds the time and tokens of recent requests, oldest first; ``today`` is
-        the number of requests since ``day_start(now)``, those of the last minute included.
+        the number of requests since ``day_start(now)``, those of the last minute included. What
+        was sent by a clock that has been set back since counts as sent now.
         """
-        self._minute = deque(Reservation(at, tokens) for at, tokens in last_minute)
+        self._minute = deque(Reservation(min(at, now), tokens) for at, tokens in last_minute)
         # Those by which the pace goes, whenever they leave: a delay is not to delay what follows.
         self._starts = deque(earlier.at for earlier in self._minute)
         self._minute_requests = len(self._minute)
