@@ -214,7 +214,8 @@ def run_curator(
         words = [
             *("-m", "curator", "run", "--catalog", str(asked.folder / "images")),
             *("--keys", str(asked.folder / "keys.txt"), "--ledger", str(asked.folder / ledger)),
-            *("--endpoint", url, "--concurrency", str(asked.concurrency)),
+            # By the name that builds of before know, too.
+            *("--base-url", url, "--concurrency", str(asked.concurrency)),
             *("--limit", str(asked.count)),
         ]
         return measured(name, words, url, asked, build=build)
