@@ -19,7 +19,7 @@ from evaluator.comparing.pairing import PairedRows, units_between
 from evaluator.comparing.significance import Difference, paired_differences
 from evaluator.metrics.metric import Metric
 from evaluator.runs.folder import Run
-from shared.questions.types import QUESTION_TYPES, question_type
+from shared.questions.types import question_type, question_types
 from shared.records import QAPair
 
 _PAIRS_AT_ONCE: Final = 8
@@ -50,7 +50,7 @@ class Gains:
     @cached_property
     def types(self) -> Sequence[str]:
         """Return the types of question that there are, in the order of tables."""
-        return [kind for kind in QUESTION_TYPES if kind in self._kinds]
+        return [kind for kind in question_types() if kind in self._kinds]
 
     @cached_property
     def _kinds(self) -> NDArray[np.object_]:

@@ -13,7 +13,7 @@ from evaluator.metrics.corpus import STATISTIC_UNIT, CorpusFigure, is_statistic
 from evaluator.metrics.registry import corpus_figure
 from evaluator.scoring.intervals import Part, bootstrap_sums, percentile_interval
 from evaluator.scoring.tally import UNIT, Tally, units_of_cells
-from shared.questions.types import QUESTION_TYPES
+from shared.questions.types import question_types
 
 FREQUENCIES: Final = ("frequent", "common", "rare")
 """Of the reference among all references: the 10 most frequent, the next 90, the rest."""
@@ -63,7 +63,7 @@ def break_down(tally: Tally) -> Breakdown:
     agreed = np.array([cell.agreement for cell in tally.cells], dtype=object)
     domains = np.array([cell.domain for cell in tally.cells], dtype=object)
     parts: list[tuple[str, str, NDArray[np.bool_]]] = [("all", "", everything)]
-    parts += [("type", kind, kinds == kind) for kind in QUESTION_TYPES if kind in kinds]
+    parts += [("type", kind, kinds == kind) for kind in question_types() if kind in kinds]
     parts += [("frequency", rank, ranks == rank) for rank in FREQUENCIES if rank in ranks]
     parts += [("agreement", word, agreed == word) for word in AGREEMENTS if word in agreed]
     parts += [("domain", name, domains == name) for name in sorted(set(domains) - {""})]

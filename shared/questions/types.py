@@ -65,13 +65,15 @@ def _any_of(words: Sequence[str]) -> str:
     return rf"(?:{'|'.join(words)})(?!\S)"
 
 
-QUESTION_TYPES: Final = (*(name for name, _ in type_rules()[0].types), OTHER)
-"""Every type, in the order of tables and plots."""
+@cache
+def question_types() -> tuple[str, ...]:
+    """Return every type, in the order of tables and plots."""
+    return (*(name for name, _ in type_rules()[0].types), OTHER)
 
 
 @lru_cache(maxsize=1 << 16)
 def question_type(question: str) -> str:
-    """Return one of ``QUESTION_TYPES``; the questions of a set repeat, so each is read once."""
+    """Return one of ``question_types()``; the questions of a set repeat, so each is read once."""
     text = normalise(question)
     rules = _rules_for(text)
     return rules.type_of(american(text) if rules is type_rules()[0] else text)
@@ -97,6 +99,6 @@ def typed_languages() -> Mapping[str, str]:
 
 
 def type_shares(questions: Iterable[str]) -> dict[str, float]:
-    """Return the share of each question type that occurs, in the order of ``QUESTION_TYPES``."""
+    """Return the share of each question type that occurs, in the order of ``question_types()``."""
     counts = Counter(question_type(question) for question in questions)
-    return {kind: counts[kind] / counts.total() for kind in QUESTION_TYPES if counts[kind]}
+    return {kind: counts[kind] / counts.total() for kind in question_types() if counts[kind]}

@@ -13,7 +13,7 @@ from evaluator.runs.settings import ScoreSettings
 from evaluator.scoring.figures import break_down
 from evaluator.scoring.tally import UNIT, Cell, Tally
 from shared.program.clock import SystemClock, stopwatch
-from shared.questions.types import QUESTION_TYPES
+from shared.questions.types import question_types
 from tests.bench.measure import Comparison, compare
 from tests.bench.scoring import IMAGES, ROWS, rows_of_answers
 
@@ -57,10 +57,10 @@ def bench_intervals(folder: Path) -> list[Comparison]:
 
 def _tally() -> Tally:
     random = np.random.default_rng(0)
-    kinds = random.integers(len(QUESTION_TYPES), size=ROWS)
+    kinds = random.integers(len(question_types()), size=ROWS)
     ranks = random.choice(["frequent", "common", "rare"], ROWS)
     cells = [
-        Cell(f"{row:05d}.jpg", QUESTION_TYPES[kind], str(rank))
+        Cell(f"{row:05d}.jpg", question_types()[kind], str(rank))
         for row, (kind, rank) in enumerate(zip(kinds, ranks, strict=True))
     ]
     return Tally.of(cells, {f"m{number}": random.random(ROWS) for number in range(METRICS)})

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curator.ledger.records.review import NOT_REVIEWED, Decision, PairFilter, Place, Shown
-from shared.questions.types import QUESTION_TYPES
+from shared.questions.types import question_types
 
 MOST: Final = 200
 LONGEST_TEXT: Final = 200
@@ -47,8 +47,8 @@ class FilterAsked(BaseModel):
         Raises:
             HTTPBadRequest: a type or a decision that there is not.
         """
-        if self.kind not in {"", *QUESTION_TYPES}:
-            raise bad_request(f"kind: give one of {', '.join(QUESTION_TYPES)}")
+        if self.kind not in {"", *question_types()}:
+            raise bad_request(f"kind: give one of {', '.join(question_types())}")
         if self.decision not in {"", NOT_REVIEWED, *(each.value for each in Decision)}:
             raise bad_request(f"decision: give {NOT_REVIEWED} or one of {', '.join(Decision)}")
         fields = self.model_dump()

@@ -20,7 +20,7 @@ from curator.review.page.objects import facets_object, pair_object
 from curator.review.page.sitting_routes import sitting_routes
 from curator.review.sitting import REASONS, Sitting
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
-from shared.questions.types import QUESTION_TYPES
+from shared.questions.types import question_types
 from shared.web.access import Access, Address, Handler, add_headers
 from shared.web.listening import listening
 from shared.web.pages import Login, health, login_routes, page_routes
@@ -118,7 +118,7 @@ def _reading_routes(looked: Looked) -> list[web.RouteDef]:
             {
                 "ledger": desk.path.name,
                 "campaigns": campaigns,
-                "kinds": list(QUESTION_TYPES),
+                "kinds": list(question_types()),
                 "review": looked.sitting_object(),
             }
         )

@@ -45,25 +45,26 @@ class BlameRow:
     """Answers that mean the same: those of a status that hold a word or say something.
 
     ``statuses`` is empty where any status will do. ``words`` are for machines, in capitals, such as
-    a reason or an error code; ``says`` is looked for in the message. Without either, the status
-    decides. ``way_out`` is what a person must do where nothing else helps.
+    a reason or an error code; ``says`` is an expression that is looked for in the message, and
+    compiled with the first. Without either, the status decides. ``way_out`` is what a person must
+    do where nothing else helps.
     """
 
     refusal: type[Refusal]
     about: str
     statuses: frozenset[int] = frozenset()
     words: frozenset[str] = frozenset()
-    says: re.Pattern[str] | None = None
+    says: str = ""
     way_out: str = ""
 
     def fits(self, status: int, words: frozenset[str], message: str) -> bool:
         """Return whether an answer is one of these."""
         if self.statuses and status not in self.statuses:
             return False
-        if not self.words and self.says is None:
+        if not self.words and not self.says:
             return True
         return bool(self.words & words) or (
-            self.says is not None and bool(self.says.search(message))
+            bool(self.says) and re.search(self.says, message, re.IGNORECASE) is not None
         )
 
 
@@ -76,8 +77,7 @@ def _row(
     says: str = "",
     way_out: str = "",
 ) -> BlameRow:
-    pattern = re.compile(says, re.IGNORECASE) if says else None
-    return BlameRow(refusal, about, frozenset(statuses), frozenset(words.split()), pattern, way_out)
+    return BlameRow(refusal, about, frozenset(statuses), frozenset(words.split()), says, way_out)
 
 
 TABLE: Final = (
