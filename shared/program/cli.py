@@ -35,6 +35,11 @@ _NO_OPTION: Final = re.compile(
 )
 _NO_CHOICE: Final = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>.*)")
 _INSTALLS_COMPLETION: Final = "--install-completion"
+_NO_PLUGINS: Final = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
+"""What is installed beside sees none of our settings, keys among them; looking for it takes time.
+
+(https://docs.pydantic.dev/latest/concepts/plugins/)
+"""
 _OURS: Final = frozenset({"curator", "evaluator", "shared", "trainer"})
 _FURTHER_EXTRAS: Final[Mapping[tuple[str, str], str]] = {
     ("curator", "openai"): "openai",
@@ -90,6 +95,7 @@ def run_program(
         arguments: the words after it; by default those of the process.
         goes_on: how an interrupted command goes on, by its name, where that is not ``GOES_ON``.
     """
+    os.environ.setdefault(*_NO_PLUGINS)
     words = sys.argv[1:] if arguments is None else arguments
     line = next((goes_on[word] for word in words if word in goes_on), GOES_ON)
     try:

@@ -142,3 +142,31 @@ def test_h_is_help(program, capsys):
             run_program(app, program, words)
         assert ended.value.code == 0
         assert capsys.readouterr().out.startswith(f"Usage: {program}")
+
+
+def test_what_is_installed_beside_sees_no_settings(tmp_path):
+    info = tmp_path / "beside-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: beside\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[pydantic]\nbeside = beside:plugin\n")
+    (tmp_path / "beside.py").write_text("print('it looks at settings')\nplugin = object()\n")
+    script = """
+import sys, typer
+from shared.program.cli import run_program
+from shared.program.settings import Settings
+class Table(Settings):
+    name: str
+app = typer.Typer()
+app.command()(lambda: print(Table(name="read").name))
+run_program(app, "program", [])
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "PYDANTIC_DISABLE_PLUGINS"}
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stdout == "read\n", ran.stderr
