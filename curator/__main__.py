@@ -14,13 +14,13 @@ GARBAGE_THRESHOLD: Final = 20_000
 
 COMMANDS: Final = {
     "run": Command(
-        "curator.commands.run", "run", "Ask for questions and answers about every image."
+        "curator.commands.campaign.run", "run", "Ask for questions and answers about every image."
     ),
     "status": Command(
         "curator.commands.status", "status", "Show progress, keys, tokens, cost and time left."
     ),
     "plan": Command(
-        "curator.commands.plan", "plan", "Forecast a campaign's time, tokens and money."
+        "curator.commands.campaign.plan", "plan", "Forecast a campaign's time, tokens and money."
     ),
     "fetch": Command(
         "curator.commands.fetch", "fetch", "Bring the pictures that a catalogue names by URL."

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 import evaluator.__main__
 from curator.rehearsal.script import RehearsalScript
 from curator.rehearsal.wiring import read_answers
-from evaluator.runs.rows.selection import SplitChoice, select_pairs
+from evaluator.runs.rows.choices import SplitChoice
+from evaluator.runs.rows.selection import select_pairs
 from shared.program.cli import run_program
 from tests.pictures import draw_gallery
 from trainer.data.dataset import load_pairs

@@ -33,6 +33,14 @@ finally:
     print(*sorted(sys.modules), file=sys.stderr)
 """
 
+LOADED = """
+import sys
+from importlib import import_module
+for command in import_module(sys.argv[1] + ".__main__").COMMANDS.values():
+    command.load()
+print(*sorted(sys.modules))
+"""
+
 
 def ran(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -70,6 +78,15 @@ def test_help_and_the_version_import_nothing_slow(program: str) -> None:
         ended = ran("-c", IMPORTED, program, option)
         assert program in ended.stdout
         assert SLOW & set(ended.stderr.split()) == set()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_a_command_says_of_itself_needs_nothing_slow(program: str) -> None:
+    """Its module has its options; what does the work is imported when it is done."""
+    ended = ran("-c", LOADED, program)
+    assert ended.returncode == 0, ended.stderr
+    # The checks of keys need what waits.
+    assert (SLOW - {"asyncio"}) & set(ended.stdout.split()) == set()
 
 
 @pytest.mark.parametrize(

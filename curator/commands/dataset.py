@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from curator.commands.options import PushBesideOthers, PushDryRun, PushPrivately, PushTo
-from curator.commands.pairs import EmbedImages, LicenseName, push_folder, require_pushable
-from shared.hub.push import Order
+from curator.commands.pairs import EmbedImages, LicenseName
 from shared.program.command_line.next_step import tell_next
 
 PairsFile = Annotated[
@@ -56,11 +55,14 @@ def dataset(
     Such as an export that was edited. A column `split` is kept; without one, no product and no
     picture comes into two splits.
     """
+    from curator.commands.pairs import push_folder, require_pushable
+    from shared.hub.push import Order
+
     order = Order(private=private, dry_run=dry_run, agreed=yes)
     require_pushable(push, order, out)
     # Arrow, for which the other commands need not wait.
-    from curator.pairs.from_file import dataset_from_file  # noqa: PLC0415
-    from shared.corpus import parse_columns  # noqa: PLC0415
+    from curator.pairs.from_file import dataset_from_file
+    from shared.corpus import parse_columns
 
     count = dataset_from_file(
         data,

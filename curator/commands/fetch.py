@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.catalog import catalog_columns, local_catalogue, picture_urls
-from curator.catalog.finding.fetched_names import fetched_name
 from curator.commands.options import ColumnsOfTable
 from curator.fetching.failures import FailuresFile
-from curator.fetching.fetch import FetchCounts, fetch_pictures
 from curator.fetching.guard import Guard, parse_networks
 from curator.fetching.limits import FetchLimits, parse_hosts
-from curator.fetching.pictures import FetchedPictures
 from shared.errors import AboVqaError, InputError, StoppedForNow
-from shared.program.async_stopping import AsyncStopSignal, stop_on_signals
-from shared.program.clock import SystemClock, stopwatch
 from shared.program.command_line.next_step import tell_next
-from shared.program.reporting.progress import ProgressReport, report_progress
+
+if TYPE_CHECKING:
+    from curator.fetching.fetch import FetchCounts
+    from curator.fetching.pictures import FetchedPictures
+    from shared.program.async_stopping import AsyncStopSignal
+    from shared.program.reporting.progress import ProgressReport
 
 CatalogFile = Annotated[
     str,
@@ -85,6 +83,14 @@ def fetch(
 
     The same command goes on where it stopped.
     """
+    import asyncio
+
+    from curator.catalog import catalog_columns, local_catalogue, picture_urls
+    from curator.catalog.finding.fetched_names import fetched_name
+    from curator.fetching.pictures import FetchedPictures
+    from shared.program.clock import stopwatch
+    from shared.program.reporting.progress import report_progress
+
     limits = FetchLimits(
         round(largest * 2**20),
         timeout_s,
@@ -133,6 +139,10 @@ async def _fetch(
     failures: FailuresFile,
     progress: ProgressReport,
 ) -> tuple[FetchCounts, AsyncStopSignal]:
+    from curator.fetching.fetch import fetch_pictures
+    from shared.program.async_stopping import AsyncStopSignal, stop_on_signals
+    from shared.program.clock import SystemClock
+
     stop = AsyncStopSignal()
     with stop_on_signals(stop, "curator"):
         counts = await fetch_pictures(

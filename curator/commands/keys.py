@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from curator.annotators.key_checks import (
-    CHECKS_A_MINUTE,
-    CONNECTIONS,
-    LONGEST_CHECK_S,
-    Fitness,
-    KeyCheck,
-    check_keys,
-)
-from curator.annotators.models_to_ask import models_to_ask, names_not_listed
-from curator.campaign.beginning.as_given import catalogue_of
+from curator.annotators.key_checks import CHECKS_A_MINUTE, LONGEST_CHECK_S
 from curator.commands.options import (
     AsJson,
     Endpoint,
@@ -29,28 +18,18 @@ from curator.commands.options import (
     ModelsPath,
     ServiceName,
 )
-from curator.ledger import migrate_unless_busy, require_ledger
-from curator.ledger.database.plain import reading
-from curator.ledger.reports.projects import project_records
-from curator.status.key_checks import Background, checks_object, checks_view
-from shared.endpoints.keys.key import Key
-from shared.endpoints.keys.keyfile import read_key_file
 from shared.endpoints.models.known import packaged_models
-from shared.endpoints.pool.rate import PlainRate
 from shared.endpoints.pool.records import Meter, ProjectRecord
-from shared.endpoints.protocols.annotator import (
-    Connection,
-    Protocol,
-    check_base_url,
-    require_stated_address,
-)
 from shared.endpoints.protocols.registry import Service
 from shared.endpoints.refusals.refusal import WrongAddress
 from shared.errors import AboVqaError, InputError
-from shared.program.async_stopping import AsyncStopSignal
-from shared.program.clock import SystemClock
 from shared.program.command_line.next_step import tell_next
-from shared.program.reporting.progress import report_progress
+
+if TYPE_CHECKING:
+    from curator.annotators.key_checks import KeyCheck
+    from shared.endpoints.keys.key import Key
+    from shared.endpoints.pool.rate import PlainRate
+    from shared.endpoints.protocols.annotator import Connection, Protocol
 
 ModelsToCheck = Annotated[
     list[str] | None,
@@ -91,6 +70,23 @@ def keys(
 
     No quota is used. Ends with 1 where a key cannot be used.
     """
+    import asyncio
+
+    from rich.console import Console
+
+    from curator.annotators.key_checks import CONNECTIONS
+    from curator.annotators.models_to_ask import models_to_ask, names_not_listed
+    from curator.campaign.beginning.as_given import catalogue_of
+    from curator.status.key_checks import Background, checks_object, checks_view
+    from shared.endpoints.keys.keyfile import read_key_file
+    from shared.endpoints.pool.rate import PlainRate
+    from shared.endpoints.protocols.annotator import (
+        Connection,
+        check_base_url,
+        require_stated_address,
+    )
+    from shared.program.clock import SystemClock
+
     protocol = service.protocol
     check_base_url(endpoint)
     require_stated_address(protocol.address_variable, endpoint)
@@ -121,6 +117,10 @@ def keys(
 
 
 def _remembered(ledger: Path, models: Sequence[str]) -> Mapping[Meter, ProjectRecord]:
+    from curator.ledger import migrate_unless_busy, require_ledger
+    from curator.ledger.database.plain import reading
+    from curator.ledger.reports.projects import project_records
+
     require_ledger(ledger)
     migrate_unless_busy(ledger)
     with reading(ledger) as connection:
@@ -134,6 +134,10 @@ async def _check(
     models: Sequence[str],
     rate: PlainRate,
 ) -> list[KeyCheck]:
+    from curator.annotators.key_checks import check_keys
+    from shared.program.async_stopping import AsyncStopSignal
+    from shared.program.reporting.progress import report_progress
+
     # Nothing is begun that would have to be finished: a signal ends it as it ends any program.
     stop = AsyncStopSignal()
     with report_progress("checking keys", len(pool) * len(models)) as progress:
@@ -150,6 +154,8 @@ def _require_address(checks: Sequence[KeyCheck]) -> None:
 
 
 def _require_usable(checks: Sequence[KeyCheck], nearest: Mapping[str, Sequence[str]]) -> None:
+    from curator.annotators.key_checks import Fitness
+
     refused = [check.model for check in checks if check.fitness is Fitness.MODEL_REFUSED]
     near = dict.fromkeys(name for model in refused for name in nearest.get(model, ()))
     told = f"; the nearest known: {', '.join(near)}" if near else ""

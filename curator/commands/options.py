@@ -6,7 +6,7 @@ An option that takes a value names what it takes; a switch says what it does.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,6 +15,9 @@ from shared.endpoints.models.asked_settings import ImageDetail, Thinking
 from shared.endpoints.models.known import packaged_models
 from shared.endpoints.models.tier import Tier
 from shared.endpoints.protocols.registry import Service
+
+USUAL_LATENCY_S: Final = 5.0
+"""Seconds that a reply takes where nothing is known of it."""
 
 CatalogPath = Annotated[
     str,

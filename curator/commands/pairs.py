@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from curator.campaign.beginning.as_given import catalogue_of
 from curator.commands.options import (
     CampaignId,
     CampaignIds,
@@ -22,31 +20,17 @@ from curator.commands.options import (
     PushPrivately,
     PushTo,
 )
-from curator.judging.listing_map import ListingMap, read_map
-from curator.ledger import Ledger, migrate_unless_busy, require_ledger, sole_writer
-from curator.ledger.database.plain import reading
-from curator.ledger.reviews.gathered import judged_pairs
-from curator.pairs.chosen import chosen_campaigns
-from curator.pairs.export import (
-    FILE_SUFFIXES,
-    export_file,
-    export_folder,
-    left_out,
-    require_models,
-)
-from curator.pairs.reparse import Rejudged, Rules, prompts_of
-from curator.pairs.reparse import reparse as judge_replies
-from curator.pairs.reviewed import Balance, Choice, ReviewedPairs
-from curator.review.exchange.tasks import Page
-from curator.review.untyped import untyped_line
-from shared.endpoints.models.known import ModelCatalogue
+from curator.pairs.balance import Balance
+from curator.review.exchange.pages import Page
 from shared.errors import InputError
-from shared.hub.push import Order, require_ready
-from shared.hub.push import push as push_parcel
-from shared.images.stores import local_folder
-from shared.program.clock import SystemClock
 from shared.program.command_line.next_step import tell_next
-from shared.program.reporting.progress import report_progress
+
+if TYPE_CHECKING:
+    from curator.judging.listing_map import ListingMap
+    from curator.pairs.reparse import Rejudged
+    from curator.pairs.reviewed import Choice
+    from shared.endpoints.models.known import ModelCatalogue
+    from shared.hub.push import Order
 
 _PUSHED: Final = "Push data with abo-vqa"
 OutPath = Annotated[
@@ -134,6 +118,14 @@ def export(
 
     The suffix of --out says which kind of file; a folder is split by product.
     """
+    import asyncio
+
+    from curator.campaign.beginning.as_given import catalogue_of
+    from curator.ledger import require_ledger
+    from curator.pairs.reviewed import Choice
+    from shared.hub.push import Order
+    from shared.images.stores import local_folder
+
     require_ledger(ledger)
     order = Order(private=private, dry_run=dry_run, agreed=yes)
     require_pushable(push, order, out)
@@ -144,7 +136,7 @@ def export(
         if push:
             raise InputError("--to is for another page, and --push for a hub; give one of them")
         # It takes pydantic, which an export of pairs does without.
-        from curator.commands.judging.exchange import send_tasks  # noqa: PLC0415
+        from curator.commands.judging.exchange import send_tasks
 
         send_tasks(
             ledger,
@@ -186,6 +178,9 @@ def require_pushable(name: str, order: Order, out: Path) -> None:
         InputError: the name is none, nobody says who pushes, there is nothing to push, or the
             options go with --push alone.
     """
+    from curator.pairs.export import FILE_SUFFIXES
+    from shared.hub.push import Order, require_ready
+
     if not name:
         if order != Order():
             raise InputError(
@@ -205,7 +200,8 @@ def push_folder(folder: Path, name: str, order: Order) -> None:
         StoppedForNow: the hub does not answer, or is busy; the same command goes on.
     """
     # Arrow, for which the other commands need not wait.
-    from shared.dataset.parcel import dataset_parcel  # noqa: PLC0415
+    from shared.dataset.parcel import dataset_parcel
+    from shared.hub.push import push as push_parcel
 
     parcel = dataset_parcel(folder, name)
     push_parcel(parcel, name, order, folder=folder, message=_PUSHED, tell=print)
@@ -213,6 +209,8 @@ def push_folder(folder: Path, name: str, order: Order) -> None:
 
 def _after(out: Path, images: str | None) -> list[str]:
     """Return the command that goes on with what was written."""
+    from curator.pairs.export import FILE_SUFFIXES
+
     pictures = [] if images is None else ["--images", images]
     if out.suffix.lower() in FILE_SUFFIXES:
         return ["curator", "dataset", "--data", str(out), *pictures, "--out", "dataset"]
@@ -225,6 +223,8 @@ def _require_place(out: Path, *, embeds: bool, has_license: bool) -> None:
     Raises:
         InputError: it has another suffix, is a folder, or a file has no room for it.
     """
+    from curator.pairs.export import FILE_SUFFIXES
+
     is_file = out.suffix.lower() in FILE_SUFFIXES
     if out.suffix and not is_file and not out.is_dir():
         raise InputError(f"{out}: use .csv, .jsonl or .parquet, or a folder without a suffix")
@@ -248,6 +248,21 @@ async def _export(
     embeds: bool,
     license_name: str,
 ) -> tuple[int, list[str]]:
+    from curator.ledger import Ledger, migrate_unless_busy
+    from curator.ledger.database.plain import reading
+    from curator.ledger.reviews.gathered import judged_pairs
+    from curator.pairs.chosen import chosen_campaigns
+    from curator.pairs.export import (
+        FILE_SUFFIXES,
+        export_file,
+        export_folder,
+        left_out,
+        require_models,
+    )
+    from curator.pairs.reviewed import ReviewedPairs
+    from curator.review.untyped import untyped_line
+    from shared.program.clock import SystemClock
+
     migrate_unless_busy(path)
     async with Ledger.opened(path) as ledger:
         everything = await ledger.reports(SystemClock().now())
@@ -291,6 +306,11 @@ def reparse(
 
     The parser and the rules are those of this release; no request is sent.
     """
+    import asyncio
+
+    from curator.judging.listing_map import read_map
+    from curator.ledger import require_ledger
+
     require_ledger(ledger)
     changed = asyncio.run(_reparse(ledger, campaign, answer_words, read_map(agreement)))
     print(
@@ -303,6 +323,13 @@ def reparse(
 async def _reparse(
     path: Path, wanted: int | None, answer_words: int | None, listing_map: ListingMap | None
 ) -> Rejudged:
+    from curator.ledger import Ledger, sole_writer
+    from curator.pairs.chosen import chosen_campaigns
+    from curator.pairs.reparse import Rules, prompts_of
+    from curator.pairs.reparse import reparse as judge_replies
+    from shared.program.clock import SystemClock
+    from shared.program.reporting.progress import report_progress
+
     now = SystemClock().now()
     with sole_writer(path) as held:
         held.migrate()

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from curator.catalog import (
-    Catalog,
-    Skipped,
-    catalog_columns,
-    local_catalogue,
-    nothing_usable,
-    open_catalog,
-)
 from curator.commands.options import AnswerWords, ColumnsOfTable, ImagesFolder, QuestionsPerImage
-from curator.judging.examples import require_sound_examples
-from curator.prompts.prompt import Prompt, with_numbers
-from curator.prompts.prompt_file import default_text, read_prompt_file
-from curator.prompts.prompts import Prompts
-from curator.prompts.wording import words_text
 from shared.program.command_line.next_step import tell_next
 from shared.records import ImageRef, Listing
+
+if TYPE_CHECKING:
+    from curator.catalog import Catalog
+    from curator.prompts.prompt import Prompt
 
 PromptPath = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="Prompt file to check, if any.")
@@ -56,6 +47,12 @@ def prompt(
 
     With a file, what is sent about an example listing is shown.
     """
+    from curator.catalog import catalog_columns, local_catalogue, open_catalog
+    from curator.judging.examples import require_sound_examples
+    from curator.prompts.prompt import with_numbers
+    from curator.prompts.prompt_file import default_text, read_prompt_file
+    from curator.prompts.prompts import Prompts
+
     if file is None:
         print(default_text(), end="")
         tell_next("curator", "prompt", "FILE.toml")
@@ -73,6 +70,8 @@ def prompt(
 
 
 def _first_listing(catalog: Catalog) -> Listing:
+    from curator.catalog import Skipped, nothing_usable
+
     skipped = Skipped()
     for listing in catalog.listings(skipped):
         return listing
@@ -80,6 +79,8 @@ def _first_listing(catalog: Catalog) -> Listing:
 
 
 def _shown(file: Path, made: Prompt, listing: Listing) -> str:
+    from curator.prompts.wording import words_text
+
     request = made.request(listing.metadata, b"", 0, image=listing.image.path)
     schema = json.dumps(request.schema.content, indent=2, ensure_ascii=False)
     parts = {

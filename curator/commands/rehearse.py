@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from curator.commands.options import AsJson
-from curator.rehearsal.answers.answer_book import AnswerBook
-from curator.rehearsal.answers.inventing import Inventor
-from curator.rehearsal.script import (
-    RehearsalScript,
-    read_script,
-    require_keys,
-    with_campaign_keys,
-)
-from curator.rehearsal.script_tables import QuotaTable
-from curator.rehearsal.server import STATS_PATH, RehearsalServer
-from curator.rehearsal.wiring import build_server, default_cache, read_answers
-from shared.corpus import parse_columns
-from shared.dataset.opening import opened_data
-from shared.endpoints.keys.keyfile import read_key_file
 from shared.errors import InputError
-from shared.files.atomic import atomic_private_path
-from shared.images.stores import local_folder
-from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
-from shared.program.clock import SystemClock
-from shared.program.reporting.events import set_up_events
 from shared.program.reporting.secret_mask import SecretMask
 from shared.web.host_and_port import listening_at
 
+if TYPE_CHECKING:
+    from curator.rehearsal.answers.answer_book import AnswerBook
+    from curator.rehearsal.answers.inventing import Inventor
+    from curator.rehearsal.script import RehearsalScript
+    from curator.rehearsal.script_tables import QuotaTable
+    from curator.rehearsal.server import RehearsalServer
+
 DEFAULT_PORT: Final = 8765
 _ANY_KEY: Final = "rehearsal-key"
-_Answers = AnswerBook | Inventor
 
 
 ScriptFile = Annotated[
@@ -115,6 +101,16 @@ def rehearse(
     say is in docs/rehearsal.md. Or give --answers and --images; without, answers are made up about
     any image. Ends on Ctrl-C or SIGTERM.
     """
+    import asyncio
+
+    from curator.rehearsal.script import require_keys, with_campaign_keys
+    from curator.rehearsal.script_tables import QuotaTable
+    from curator.rehearsal.wiring import build_server, default_cache, read_answers
+    from shared.corpus import parse_columns
+    from shared.endpoints.keys.keyfile import read_key_file
+    from shared.program.clock import SystemClock
+    from shared.program.reporting.events import set_up_events
+
     place = listening_at(listen, host, port)
     scene = _scene(script, answers, images)
     if columns is not None:
@@ -136,6 +132,9 @@ def rehearse(
 
 
 def _scene(script: Path | None, answers: str | None, images: str | None) -> RehearsalScript:
+    from curator.rehearsal.script import RehearsalScript, read_script
+    from shared.images.stores import local_folder
+
     if script is not None:
         scene = read_script(script)
         if images is None and scene.images is not None:
@@ -149,6 +148,8 @@ def _scene(script: Path | None, answers: str | None, images: str | None) -> Rehe
 
 def _opened(answers: str, images: str | None) -> dict[str, Path | None]:
     """Return where the answers are, and the pictures within or beside them unless they are told."""
+    from shared.dataset.opening import opened_data
+
     opened = opened_data(answers, images)
     return {"answers": opened.rows, "images": Path(opened.images)}
 
@@ -156,6 +157,8 @@ def _opened(answers: str, images: str | None) -> dict[str, Path | None]:
 def _with_options(
     scene: RehearsalScript, quota: QuotaTable, latency_ms: float | None
 ) -> RehearsalScript:
+    from curator.rehearsal.script_tables import QuotaTable
+
     changes: dict[str, object] = {}
     if quota != QuotaTable():
         changes["unlisted_quota"] = quota
@@ -166,6 +169,9 @@ def _with_options(
 
 def _write_keys(scene: RehearsalScript, path: Path) -> None:
     """Write the pool as a keys file: what a campaign may know, so neither states nor faults."""
+    from curator.rehearsal.script_tables import QuotaTable
+    from shared.files.atomic import atomic_private_path
+
     limits = {project.name: project for project in scene.project}
     tables = []
     for key in scene.labelled_keys():
@@ -192,6 +198,8 @@ def _write_keys(scene: RehearsalScript, path: Path) -> None:
 async def _serve(
     server: RehearsalServer, host: str, port: int, announce: Callable[[str], None]
 ) -> None:
+    from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
+
     stop = AsyncStopSignal()
     with stop_on_signals(stop, "curator", ENDED_AT_ONCE):
         async with server.serving(host=host, port=port) as base_url:
@@ -199,8 +207,12 @@ async def _serve(
             await stop.until_requested()
 
 
-def _announce(base_url: str, scene: RehearsalScript, book: _Answers, pool: Path | None) -> None:
+def _announce(
+    base_url: str, scene: RehearsalScript, book: AnswerBook | Inventor, pool: Path | None
+) -> None:
     known = "answers are made up about any image"
+    from curator.rehearsal.answers.answer_book import AnswerBook
+
     if isinstance(book, AnswerBook):
         known = f"{len(book)} images, {book.pair_count} questions"
     print(f"Rehearsal server on {base_url}: {known}.")
@@ -209,8 +221,10 @@ def _announce(base_url: str, scene: RehearsalScript, book: _Answers, pool: Path 
 
 
 def _announce_json(
-    base_url: str, scene: RehearsalScript, book: _Answers, pool: Path | None
+    base_url: str, scene: RehearsalScript, book: AnswerBook | Inventor, pool: Path | None
 ) -> None:
+    from curator.rehearsal.answers.answer_book import AnswerBook
+
     counts = (len(book), book.pair_count) if isinstance(book, AnswerBook) else (None, None)
     ready = {
         "base_url": base_url,
@@ -223,6 +237,8 @@ def _announce_json(
 
 
 def _stats_url(base_url: str) -> str:
+    from curator.rehearsal.server import STATS_PATH
+
     return base_url + STATS_PATH
 
 

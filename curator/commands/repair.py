@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from curator.commands.options import AsJson, LedgerFile
-from curator.judging.listing_map import read_map
-from curator.ledger import Ledger
-from curator.ledger.database.opening import at_rest
-from curator.ledger.repair.repair import Repaired, require_whole
-from curator.ledger.repair.repair import repair as repaired
-from curator.pairs.reparse import Rules, prompts_of, reparse
 from shared.errors import InputError
-from shared.files.atomic import atomic_path
-from shared.program.clock import SystemClock
 from shared.program.command_line.next_step import tell_next
-from shared.program.reporting.progress import report_progress
+
+if TYPE_CHECKING:
+    from curator.ledger.repair.repair import Repaired
 
 NewLedger = Annotated[
     Path,
@@ -40,6 +31,13 @@ def repair(ledger: LedgerFile, out: NewLedger, as_json: AsJson = False) -> None:
 
     From its file and from the log beside it; both stay as they are.
     """
+    import asyncio
+
+    from curator.ledger.database.opening import at_rest
+    from curator.ledger.repair.repair import repair as repaired
+    from curator.ledger.repair.repair import require_whole
+    from shared.files.atomic import atomic_path
+
     if out.exists():
         raise InputError(f"{out}: is there already; give another --out")
     with at_rest(ledger), atomic_path(out.resolve()) as part:
@@ -53,6 +51,12 @@ def repair(ledger: LedgerFile, out: NewLedger, as_json: AsJson = False) -> None:
 
 async def _judge(part: Path, unjudged: Mapping[int, frozenset[int]]) -> list[str]:
     """Judge replies whose pairs are not all there; return why some cannot be."""
+    from curator.judging.listing_map import read_map
+    from curator.ledger import Ledger
+    from curator.pairs.reparse import Rules, prompts_of, reparse
+    from shared.program.clock import SystemClock
+    from shared.program.reporting.progress import report_progress
+
     unread = []
     async with Ledger.opened(part) as ledger:
         campaigns = await ledger.campaigns()
@@ -69,6 +73,9 @@ async def _judge(part: Path, unjudged: Mapping[int, frozenset[int]]) -> list[str
 
 
 def _print(told: Repaired, unread: list[str], to: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     if as_json:
         tables = {
             each.table: {k: v for k, v in dataclasses.asdict(each).items() if k != "table"}

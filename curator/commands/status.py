@@ -6,25 +6,15 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from curator.campaign.beginning.as_given import catalogue_of
 from curator.commands.options import AsJson, CampaignIds, LedgerFile, ModelsPath
-from curator.forecast.forecast import forecast
-from curator.ledger import migrate_unless_busy, require_ledger
-from curator.ledger.database.plain import reading
-from curator.ledger.reports.campaigns import campaign_reports
-from curator.ledger.reports.forecasting import memory
-from curator.review.gathering import review_lines, review_reports, reviews_object
-from curator.status.spending import affordable_requests
-from curator.status.status import Standing, status_object
-from curator.status.telling_apart import told_apart
-from curator.status.view import status_view
-from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
-from shared.program.clock import SystemClock
 from shared.program.command_line.next_step import tell_next
+
+if TYPE_CHECKING:
+    from curator.status.status import Standing
+    from shared.endpoints.models.known import ModelCatalogue
 
 
 def status(
@@ -37,6 +27,16 @@ def status(
 
     Also what was given up, and why.
     """
+    from rich.console import Console
+
+    from curator.campaign.beginning.as_given import catalogue_of
+    from curator.ledger import require_ledger
+    from curator.review.gathering import review_lines, review_reports, reviews_object
+    from curator.status.status import status_object
+    from curator.status.telling_apart import told_apart
+    from curator.status.view import status_view
+    from shared.program.clock import SystemClock
+
     require_ledger(ledger)
     known_models = catalogue_of(models)
     now = SystemClock().now()
@@ -67,6 +67,14 @@ def _chosen(standings: list[Standing], wanted: Sequence[int], ledger: Path) -> l
 
 
 def _standings(path: Path, known_models: ModelCatalogue, now: float) -> list[Standing]:
+    from curator.forecast.forecast import forecast
+    from curator.ledger import migrate_unless_busy
+    from curator.ledger.database.plain import reading
+    from curator.ledger.reports.campaigns import campaign_reports
+    from curator.ledger.reports.forecasting import memory
+    from curator.status.spending import affordable_requests
+    from curator.status.status import Standing
+
     migrate_unless_busy(path)
     with reading(path) as connection:
         reports = campaign_reports(connection, now)

@@ -6,10 +6,10 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
 from curator.ledger.records.review import SeenPair
+from curator.pairs.balance import Balance
 from curator.review.report import label_error, review_report
 from curator.review.sample import fair_sample
 from curator.review.verdicts import Outcome, Verdict, verdict_on
@@ -20,13 +20,6 @@ from shared.records.pair_rows import PairRow
 
 LEAST_SHARE: Final = 0.01
 """The share of pairs from which on a type or an answer counts as one that is to be balanced."""
-
-
-class Balance(StrEnum):
-    """What the exported pairs are balanced by."""
-
-    TYPE = "type"
-    ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from curator.prompts.words import words_of
 from shared.program.settings import Settings, validated
 from shared.program.toml_files import parsed_toml
 
-ENGLISH: Final = "en"
 _FILE: Final = "languages.toml"
 _Words = tuple[str, ...]
 

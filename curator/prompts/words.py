@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import Final
 
+ENGLISH: Final = "en"
+"""The language where none is named, by its name in ``languages.toml``."""
 _IN_LOWER_CASE: Final = bytes(
     ord(chr(code).lower()) if chr(code).isascii() and re.match(r"\w", chr(code)) else ord(" ")
     for code in range(256)

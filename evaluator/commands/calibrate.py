@@ -8,14 +8,8 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
-from evaluator.answering.sureness import write_sureness
-from evaluator.calibrating.checking import checked, fitted, require_other_data
-from evaluator.calibrating.tables import check_table, verdict
 from evaluator.commands.options import AsJson
-from evaluator.metrics.choice import one_metric
-from evaluator.runs.folder import read_runs
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 
@@ -42,6 +36,14 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Find from which confidence on a model is sure, and check it on other pictures."""
+    from rich.console import Console
+
+    from evaluator.answering.sureness import write_sureness
+    from evaluator.calibrating.checking import checked, fitted, require_other_data
+    from evaluator.calibrating.tables import check_table, verdict
+    from evaluator.metrics.choice import one_metric
+    from evaluator.runs.folder import read_runs
+
     if (accuracy is None) == (coverage is None):
         raise InputError("calibrate: give either --accuracy or --coverage")
     runs = read_runs([validation, check])

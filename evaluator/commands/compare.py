@@ -6,35 +6,20 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from evaluator.commands.options import AsJson
-from evaluator.comparing.control_tables import drops_table
-from evaluator.comparing.differences import sentences
-from evaluator.comparing.drops import DropDifference, compare_drops, drop_sentences
-from evaluator.comparing.gate import (
-    Gate,
-    GateClosed,
-    gates,
-    require_interval,
-    require_possible,
-)
-from evaluator.comparing.several import SeveralRuns, compare_all, several_sentences
-from evaluator.comparing.tables import (
-    comparison_table,
-    difference_table,
-    several_table,
-    signature_note,
-)
-from evaluator.metrics.choice import one_metric, parse_metrics
-from evaluator.reporting.page import write_report
-from evaluator.runs.folder import read_runs
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from evaluator.comparing.drops import DropDifference
+    from evaluator.comparing.gate import Gate
+    from evaluator.comparing.several import SeveralRuns
 
 
 def compare(
@@ -60,6 +45,13 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Say which of several runs is better, by how much, and how sure that is."""
+    from evaluator.comparing.control_tables import drops_table
+    from evaluator.comparing.drops import compare_drops, drop_sentences
+    from evaluator.comparing.gate import GateClosed, gates, require_interval, require_possible
+    from evaluator.comparing.several import compare_all
+    from evaluator.metrics.choice import one_metric, parse_metrics
+    from evaluator.runs.folder import read_runs
+
     if len(runs) < 2:  # noqa: PLR2004
         raise InputError("compare: give two run folders or more; `evaluator report` shows one")
     if metric is not None and fail_below is None:
@@ -103,6 +95,10 @@ def _print_json(several: SeveralRuns, drops: Sequence[DropDifference], put: Sequ
 
 
 def _print_tables(several: SeveralRuns, further: Sequence[Table]) -> None:
+    from rich.console import Console
+
+    from evaluator.comparing.tables import difference_table, several_table
+
     only = several.comparisons[0] if len(several.comparisons) == 1 else None
     console = Console()
     console.print(several_table(several) if only is None else difference_table(only))
@@ -111,6 +107,9 @@ def _print_tables(several: SeveralRuns, further: Sequence[Table]) -> None:
 
 
 def _said(several: SeveralRuns) -> list[str]:
+    from evaluator.comparing.differences import sentences
+    from evaluator.comparing.several import several_sentences
+
     only = several.comparisons[0] if len(several.comparisons) == 1 else None
     return several_sentences(several) if only is None else sentences(only)
 
@@ -130,6 +129,12 @@ def report(
     ] = False,
 ) -> None:
     """Write one self-contained HTML page about one or several runs."""
+    from rich.console import Console
+
+    from evaluator.comparing.tables import comparison_table, signature_note
+    from evaluator.reporting.page import write_report
+    from evaluator.runs.folder import read_runs
+
     loaded = read_runs(runs)
     write_report(loaded, out, images=images, with_rest=not page_only)
     Console().print(comparison_table({run.name: run.scorecard for run in loaded}))

@@ -7,21 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from evaluator.commands.options import AsJson, Columns
-from evaluator.comparing.tables import check_table
-from evaluator.runs.places import last_name
-from shared.corpus import parse_columns, read_pair_table, say_left_out
-from shared.corpus.unpacking import IMAGES_FOLDER, unpack_pictures
-from shared.dataset.check import SHOWN, SPLIT_ANEW, check_data, leak_text
-from shared.dataset.opening import data_with_pictures
 from shared.errors import AboVqaError, InputError
-from shared.images.names import find_images
-from shared.images.source import require_images
-from shared.images.stores import local_data, local_images
 from shared.program.command_line.next_step import tell_next
-from shared.questions.types import type_shares
 
 
 def check(
@@ -43,6 +32,16 @@ def check(
 
     The exit code is 1 where a split leaks.
     """
+    from rich.console import Console
+
+    from evaluator.comparing.tables import check_table
+    from evaluator.runs.places import last_name
+    from shared.corpus import parse_columns, read_pair_table, say_left_out
+    from shared.dataset.check import SHOWN, SPLIT_ANEW, check_data, leak_text
+    from shared.images.names import find_images
+    from shared.images.source import require_images
+    from shared.questions.types import type_shares
+
     rows, folder = _rows_and_images(data, images)
     table = read_pair_table(rows, parse_columns(columns))
     say_left_out(rows, table.left_out)
@@ -72,6 +71,9 @@ def check(
 
 def _rows_and_images(data: str, images: str | None) -> tuple[Path, Path | None]:
     """Return the rows, and the folder of their pictures if it is known."""
+    from shared.dataset.opening import data_with_pictures
+    from shared.images.stores import local_data, local_images
+
     rows = local_data(data)
     if images is None:
         found = data_with_pictures(rows)
@@ -97,6 +99,9 @@ def unpack(
     Of Parquet, or of tables and JSON with base64. Other commands take such data as they are, and
     keep the pictures in the cache.
     """
+    from shared.corpus.unpacking import IMAGES_FOLDER, unpack_pictures
+    from shared.images.stores import local_data
+
     made = unpack_pictures([local_data(file) for file in data], out)
     typer.echo(f"{out / made.file}: {made.rows:,} rows")
     typer.echo(f"{out / IMAGES_FOLDER}: {made.images:,} pictures")

@@ -8,12 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from evaluator.commands.options import AsJson
-from evaluator.history.history import read_history
-from evaluator.history.page import write_history
-from evaluator.history.tables import leaderboard_table, runs_table
 from shared.program.command_line.next_step import tell_next
 
 
@@ -30,6 +26,12 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Say what runs there are, what changed from one to the next, and which is best."""
+    from rich.console import Console
+
+    from evaluator.history.history import read_history
+    from evaluator.history.page import write_history
+    from evaluator.history.tables import leaderboard_table, runs_table
+
     found = read_history(runs, metric)
     if out is not None:
         write_history(found, out)

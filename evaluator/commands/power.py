@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 
 from evaluator.commands.options import AsJson
-from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
-from shared.dataset.units import counted
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 
 if TYPE_CHECKING:
     from evaluator.comparing.power import Variation
 
+_METRIC: Final = "exact_match"
 CHANGED: Final = 0.2
 """What is supposed without runs: the share of answers that change, ..."""
 QUESTIONS: Final = 5.0
@@ -42,7 +40,7 @@ def power(
     ] = 0.8,
     metric: Annotated[
         str | None,
-        typer.Option(help="With runs: of which metric.", show_default=EXACT_MATCH.name),
+        typer.Option(help="With runs: of which metric.", show_default=_METRIC),
     ] = None,
     changed: Annotated[
         float | None,
@@ -71,11 +69,14 @@ def power(
     as_json: AsJson = False,
 ) -> None:
     """Say how many images one needs to see a difference of so many points."""
+    from rich.console import Console
+
     # scipy takes half a second to import.
-    from evaluator.comparing.power import need  # noqa: PLC0415
-    from evaluator.comparing.power_of_runs import variation_of_runs  # noqa: PLC0415
-    from evaluator.comparing.tables import need_table  # noqa: PLC0415
-    from evaluator.runs.folder import read_runs  # noqa: PLC0415
+    from evaluator.comparing.power import need
+    from evaluator.comparing.power_of_runs import variation_of_runs
+    from evaluator.comparing.tables import need_table
+    from evaluator.runs.folder import read_runs
+    from shared.dataset.units import counted
 
     _require_possible(points)
     now = None
@@ -85,7 +86,7 @@ def power(
         if len(runs) != 2:  # noqa: PLR2004
             raise InputError(f"power: give two run folders, or none; {len(runs)} are given")
         base, other = read_runs(runs)
-        variation, noun, now = variation_of_runs(base, other, metric or EXACT_MATCH.name)
+        variation, noun, now = variation_of_runs(base, other, metric or _METRIC)
     else:
         _require_none({"metric": metric}, "is of runs; give two, or leave it out")
         variation, noun = _supposed(points, changed, questions, alike), "image"
@@ -123,7 +124,7 @@ def _require_none(options: Mapping[str, object], why: str) -> None:
 def _supposed(
     points: float, changed: float | None, questions: float | None, alike: float | None
 ) -> Variation:
-    from evaluator.comparing.power import supposed  # noqa: PLC0415 (scipy)
+    from evaluator.comparing.power import supposed
 
     share = CHANGED if changed is None else changed
     if questions is not None and not math.isfinite(questions):

@@ -30,19 +30,19 @@ from evaluator.commands.options import (
     Quantized,
     Sure,
 )
-from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S, AddressOptions
-from evaluator.runs.predicting.submissions import Submission
-from shared.corpus import ColumnNames, parse_columns
+from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
+from evaluator.runs.predicting.benchmarks import Submission
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
-from shared.vqa.adapting.adapter_base import model_or_base
 from shared.vqa.adapting.named_folder import named_folder
-from shared.vqa.inputs.instruction import Instruction, checked_instruction
 from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:
     from evaluator.answering.replica_settings import ReplicaSettings
+    from evaluator.endpoints.endpoint import AddressOptions
     from evaluator.runs.predicting.predictors import Predictor
+    from shared.corpus import ColumnNames
+    from shared.vqa.inputs.instruction import Instruction
 
 BATCH: Final = 64
 SERVE_TOKEN = "EVALUATOR_TOKEN"  # noqa: S105 (a name, no token)
@@ -99,6 +99,11 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, or a file of them; no reference answers needed."""
+    from evaluator.endpoints.endpoint import AddressOptions
+    from shared.corpus import parse_columns
+    from shared.vqa.adapting.adapter_base import model_or_base
+    from shared.vqa.inputs.instruction import checked_instruction
+
     instruction = checked_instruction(prompt, max_new_tokens)
     address = AddressOptions(
         endpoint, service, keys, in_flight, timeout, image_px, thinking, extra_body
@@ -117,7 +122,7 @@ def predict(
     asked = _typed({"--model": model, "--adapter": adapter, "--endpoint": endpoint})
     single, several = (image, question), (data, images, out, submission)
     if image and question and not any(several):
-        from shared.images.stores import local_file  # noqa: PLC0415
+        from shared.images.stores import local_file
 
         file = local_file(image)
         _predict_one(predictor(str(file.parent), 1), file, question, sure, as_json)
@@ -126,7 +131,7 @@ def predict(
                 "evaluator", "predict", *asked, "--data", "QUESTIONS.csv", "--out", "ANSWERS.csv"
             )
     elif data and out and not any(single):
-        from shared.dataset.opening import opened_data  # noqa: PLC0415
+        from shared.dataset.opening import opened_data
 
         opened = opened_data(data, images)
         chosen = predictor(opened.images, batch_size)
@@ -165,8 +170,10 @@ def serve(
     ] = 64,
 ) -> None:
     """Answer questions over HTTP: POST /answer, and a page to try it with."""
-    from shared.web.access import checked_address  # noqa: PLC0415
-    from shared.web.host_and_port import listening_at  # noqa: PLC0415
+    from shared.vqa.adapting.adapter_base import model_or_base
+    from shared.vqa.inputs.instruction import checked_instruction
+    from shared.web.access import checked_address
+    from shared.web.host_and_port import listening_at
 
     instruction = checked_instruction(prompt, max_new_tokens)
     laid_over = None if adapter is None else named_folder(adapter)[1]
@@ -175,8 +182,8 @@ def serve(
     told = f"--listen {place[0]}:{place[1]}"
     address = checked_address(*place, token, option=told, variable=SERVE_TOKEN)
     # torch takes seconds to import; what is misspelt need not wait for it.
-    from evaluator.serve import Limits  # noqa: PLC0415
-    from evaluator.serve import serve as serve_replica  # noqa: PLC0415
+    from evaluator.serve import Limits
+    from evaluator.serve import serve as serve_replica
 
     serve_replica(
         _settings(
@@ -207,7 +214,7 @@ def _settings(
     batch_size: int,
     instruction: Instruction,
 ) -> ReplicaSettings:
-    from evaluator.answering.replica_settings import replica_settings  # noqa: PLC0415
+    from evaluator.answering.replica_settings import replica_settings
 
     return replica_settings(
         model, adapter, quantize.value, images, batch_size=batch_size, instruction=instruction
@@ -224,7 +231,7 @@ def _loaded(
     instruction: Instruction,
 ) -> Predictor:
     """Return a model that is loaded in this process."""
-    from evaluator.runs.predicting.predictors import LoadedPredictor  # noqa: PLC0415
+    from evaluator.runs.predicting.predictors import LoadedPredictor
 
     return LoadedPredictor(
         _settings(model, adapter, quantize, images, batch_size=batch_size, instruction=instruction)
@@ -239,9 +246,9 @@ def _at_an_address(
     instruction: Instruction,
 ) -> Predictor:
     """Return a model that is asked over HTTP; ``adapter`` is the name of a module there."""
-    from evaluator.answering.named_adapters import AdapterChoice  # noqa: PLC0415
-    from evaluator.endpoints.given import endpoint_of  # noqa: PLC0415
-    from evaluator.runs.predicting.predictors import AddressPredictor  # noqa: PLC0415
+    from evaluator.answering.named_adapters import AdapterChoice
+    from evaluator.endpoints.given import endpoint_of
+    from evaluator.runs.predicting.predictors import AddressPredictor
 
     module = AdapterChoice(None if adapter is None else Path(adapter), {})
     return AddressPredictor(endpoint_of(address, model, module, instruction), images)
@@ -256,7 +263,7 @@ def _predict_file(
     *,
     sure: Path | None,
 ) -> None:
-    from evaluator.runs.predicting.predict import (  # noqa: PLC0415
+    from evaluator.runs.predicting.predict import (
         predict_csv,
         predict_submission,
         read_sure,
@@ -274,8 +281,8 @@ def _predict_file(
 def _predict_one(
     predictor: Predictor, image: Path, question: str, sure: Path | None, as_json: bool
 ) -> None:
-    from evaluator.answering.sureness import sure_cells  # noqa: PLC0415
-    from evaluator.runs.predicting.predict import predict_one, read_sure  # noqa: PLC0415
+    from evaluator.answering.sureness import sure_cells
+    from evaluator.runs.predicting.predict import predict_one, read_sure
 
     known = read_sure(sure)
     reply = predict_one(predictor, image, question, known)

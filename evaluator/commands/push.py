@@ -30,11 +30,11 @@ def push(
     ] = False,
 ) -> None:
     """Put a run's figures on the card of the model that answered, in one commit."""
-    from evaluator.reporting.parcel import WithIt, run_parcel  # noqa: PLC0415
-    from shared.hub.figures import read_scored_model  # noqa: PLC0415
-    from shared.hub.parcel import Kind  # noqa: PLC0415
-    from shared.hub.push import Order, push_to, require_ready, tell_parcel  # noqa: PLC0415
-    from shared.hub.sending import card_of, require_there  # noqa: PLC0415
+    from evaluator.reporting.parcel import WithIt, run_parcel
+    from shared.hub.figures import read_scored_model
+    from shared.hub.parcel import Kind
+    from shared.hub.push import Order, push_to, require_ready, tell_parcel
+    from shared.hub.sending import card_of, require_there
 
     read_scored_model(run)
     require_ready(name, Order(dry_run=dry_run))

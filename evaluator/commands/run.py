@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from evaluator.commands.address_options import (
     Endpoint,
@@ -49,17 +48,9 @@ from evaluator.commands.options import (
     Quantized,
     SentenceModel,
 )
-from evaluator.comparing.control_tables import control_tables
-from evaluator.comparing.tables import detail_table, signature_note
 from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
-from evaluator.runs.dry_run import ahead_lines
-from evaluator.runs.record import read_record
-from evaluator.runs.rows.selection import SplitChoice
-from evaluator.runs.settings import RunSettings
-from evaluator.runs.status import State, read_status, status_lines
-from evaluator.scoring.controls import SHUFFLE_SAMPLE
-from shared.program.clock import SystemClock
+from evaluator.runs.rows.choices import SHUFFLE_SAMPLE, SplitChoice
 from shared.program.command_line.next_step import tell_next
 from shared.vqa.quantization import Quantization
 
@@ -200,9 +191,17 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Answer a data set's questions, with Ray actors or at an address, and score the answers."""
+    from rich.console import Console
+
+    from evaluator.comparing.control_tables import control_tables
+    from evaluator.comparing.tables import detail_table, signature_note
+    from evaluator.runs.dry_run import ahead_lines
+    from evaluator.runs.settings import RunSettings
+    from shared.program.clock import SystemClock
+
     settings = RunSettings.model_validate(context.params).with_model()
     # Ray and torch take seconds to import; what is misspelt need not wait for them.
-    from evaluator.runs.wiring import look_ahead, run_evaluation  # noqa: PLC0415
+    from evaluator.runs.wiring import look_ahead, run_evaluation
 
     if dry_run:
         for line in ahead_lines(settings, look_ahead(settings, SystemClock())):
@@ -230,6 +229,10 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say how far a run is, also where its driver died."""
+    from evaluator.runs.record import read_record
+    from evaluator.runs.status import State, read_status, status_lines
+    from shared.program.clock import SystemClock
+
     current = read_status(run_dir, SystemClock().now())
     if as_json:
         typer.echo(json.dumps(current.to_json(), ensure_ascii=False, allow_nan=False))

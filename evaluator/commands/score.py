@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from evaluator.commands.judge_options import (
     Judge,
@@ -33,13 +32,13 @@ from evaluator.commands.options import (
     NumberWords,
     SentenceModel,
 )
-from evaluator.comparing.tables import comparison_table, detail_table, signature_note
 from evaluator.endpoints.endpoint import IN_FLIGHT
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
-from evaluator.runs.score_files import ScoredFile, score_files, write_run_folders
-from evaluator.runs.settings import ScoreSettings
-from shared.program.clock import SystemClock
 from shared.program.command_line.next_step import tell_next
+
+if TYPE_CHECKING:
+    from evaluator.runs.score_files import ScoredFile
+    from evaluator.runs.settings import ScoreSettings
 
 Predictions = Annotated[
     list[str],
@@ -95,6 +94,10 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score files of predictions; no model is needed."""
+    from evaluator.runs.score_files import score_files, write_run_folders
+    from evaluator.runs.settings import ScoreSettings
+    from shared.program.clock import SystemClock
+
     settings = ScoreSettings.model_validate(context.params)
     scored = score_files(settings, SystemClock())
     if settings.out is not None:
@@ -121,6 +124,10 @@ def _print_json(scored: dict[str, ScoredFile]) -> None:
 
 
 def _print_tables(scored: dict[str, ScoredFile]) -> None:
+    from rich.console import Console
+
+    from evaluator.comparing.tables import comparison_table, detail_table, signature_note
+
     console = Console()
     for name, file in scored.items():
         console.print(detail_table(name, file.scorecard))

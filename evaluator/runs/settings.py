@@ -28,9 +28,8 @@ from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.robustness.changes import Change, parse_changes
 from evaluator.runs.command_settings import CommandSettings
 from evaluator.runs.places import whole_file, whole_place
-from evaluator.runs.rows.selection import SplitChoice
+from evaluator.runs.rows.choices import SHUFFLE_SAMPLE, SplitChoice
 from evaluator.runs.rows.trained_on import TrainedOn
-from evaluator.scoring.controls import SHUFFLE_SAMPLE
 from shared.corpus import ColumnNames, parse_columns
 from shared.endpoints.models.asked_settings import Thinking
 from shared.endpoints.models.prices import Price

@@ -27,9 +27,6 @@ from shared.records import Prediction, QAPair
 
 CONSTANT_ANSWERS: Final = ("yes", "two", "black")
 """The most frequent answers of a yes/no, a count and a colour question."""
-SHUFFLE_SAMPLE: Final = 200
-"""Images of the shuffled control unless told otherwise: some 1,000 questions, an interval of about
-three points to either side."""
 
 
 @dataclass(frozen=True)

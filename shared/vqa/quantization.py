@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import InputError
-from shared.vqa.packed.record import PACKED_FILE
 
 
 class Quantization(StrEnum):
@@ -58,6 +57,9 @@ def held_as(folder: Path, asked: Quantization) -> Quantization:
     Raises:
         InputError: packed weights are asked for where there are none, or others where there are.
     """
+    # It reads data files, whose libraries --help need not wait for.
+    from shared.vqa.packed.record import PACKED_FILE  # noqa: PLC0415
+
     is_packed = (folder / PACKED_FILE).is_file()
     if is_packed and asked not in _OF_PACKED:
         raise InputError(

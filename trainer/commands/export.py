@@ -10,17 +10,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from shared.corpus import parse_columns
-from shared.dataset.opening import opened_data
 from shared.errors import InputError
-from shared.images.stores import local_folder
 from shared.program.command_line.next_step import tell_next
 from shared.vqa.adapting.named_folder import named_folder
 from trainer.commands.next_commands import evaluating_model, evaluating_on_pairs_of
 from trainer.commands.options import AsJson, Out
-from trainer.export.card import export_table
 from trainer.export.targets import Target
 
 
@@ -100,6 +95,11 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write ONNX graphs that run without torch, and check their answers against the original's."""
+    from rich.console import Console
+
+    from shared.corpus import parse_columns
+    from trainer.export.card import export_table
+
     if (adapter is None) == (model is None):
         raise InputError("give --adapter, the folder of a finished run, or --model, and not both")
     if node_modules is not None and to is not Target.WEB:
@@ -109,8 +109,8 @@ def export(
     missing = [name for name in to.packages if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[{to.extra}]'")
-    from shared.vqa.names.model_names import resolve_model  # noqa: PLC0415 - of the extra
-    from trainer.fitting.record import require_no_model, require_record  # noqa: PLC0415
+    from shared.vqa.names.model_names import resolve_model
+    from trainer.fitting.record import require_no_model, require_record
 
     run = None if adapter is None else named_folder(adapter)[1]
     if run is not None:
@@ -119,9 +119,9 @@ def export(
     if model is not None:
         resolve_model(model)
     # torch takes seconds to import; what is misspelt need not wait for it.
-    from trainer.export.export import ExportOrder  # noqa: PLC0415
-    from trainer.export.export import export as export_model  # noqa: PLC0415
-    from trainer.export.variants import Variant  # noqa: PLC0415
+    from trainer.export.export import ExportOrder
+    from trainer.export.export import export as export_model
+    from trainer.export.variants import Variant
 
     usual = VariantName.INT8 if to is Target.WEB else VariantName.FLOAT32
     chosen = [Variant(name.value) for name in dict.fromkeys(variant or [usual])]
@@ -156,6 +156,9 @@ def export(
 
 def _opened(data: str | None, images: str | None) -> tuple[Path | None, Path | None]:
     """Return the rows and the pictures to check with; nothing where the run's own are meant."""
+    from shared.dataset.opening import opened_data
+    from shared.images.stores import local_folder
+
     if data is None:
         return None, local_folder(images)
     opened = opened_data(data, images)

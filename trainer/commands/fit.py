@@ -53,8 +53,8 @@ def fit(
 ) -> None:
     """Fine-tune a LoRA adapter by the recipe."""
     # pydantic takes a while to import; --help need not wait for it.
-    from shared.program.settings import read_tables  # noqa: PLC0415
-    from trainer.api import fit_tables  # noqa: PLC0415
+    from shared.program.settings import read_tables
+    from trainer.api import fit_tables
 
     settings = settings_typed(overrides, data, images, out)
     tables, result = read_tables(recipe, settings), None
@@ -83,13 +83,13 @@ def _again(recipe: Path, settings: Sequence[str]) -> list[str]:
 
 
 def _say_what_it_would_do(tables: Mapping[str, Any], source: str) -> None:
-    from trainer.recipe.opening import opened_recipe  # noqa: PLC0415
-    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
+    from trainer.recipe.opening import opened_recipe
+    from trainer.recipe.recipe import FitRecipe
 
     recipe = opened_recipe(FitRecipe, tables, source=source)
     # torch takes seconds to import; a bad recipe need not wait for it.
-    from trainer.commands.dry_run import fit_lines  # noqa: PLC0415
-    from trainer.fitting.fit import recipe_pairs  # noqa: PLC0415
+    from trainer.commands.dry_run import fit_lines
+    from trainer.fitting.fit import recipe_pairs
 
     for line in fit_lines(recipe, recipe_pairs(recipe)):
         typer.echo(line)
@@ -103,12 +103,12 @@ def _on_devices(
     switches: Sequence[str],
 ) -> None:
     """Run this command once for each device; the first of them speaks for all."""
-    from trainer.recipe.opening import opened_recipe  # noqa: PLC0415
-    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
+    from trainer.recipe.opening import opened_recipe
+    from trainer.recipe.recipe import FitRecipe
 
     opened_recipe(FitRecipe, tables, source=str(recipe))
     # torch takes seconds to import; a bad recipe need not wait for it.
-    from trainer.fitting.devices import require_devices, train_on  # noqa: PLC0415
+    from trainer.fitting.devices import require_devices, train_on
 
     require_devices(devices)
     train_on(devices, [*_again(recipe, overrides), *switches])
@@ -116,13 +116,13 @@ def _on_devices(
 
 def _share_of(tables: Mapping[str, Any], source: str, *, resume: bool) -> FitResult | None:
     """Train on this device, which is one of several; return what the first one reports."""
-    from trainer.fitting.devices import EXIT_OTHER_LOST  # noqa: PLC0415
-    from trainer.fitting.fit import fit as fit_adapter  # noqa: PLC0415
-    from trainer.fitting.fit import help_fit  # noqa: PLC0415
-    from trainer.recipe.opening import opened_recipe  # noqa: PLC0415
-    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
-    from trainer.training.loop import NonFiniteGradient  # noqa: PLC0415
-    from trainer.training.team import DeviceLost, Together  # noqa: PLC0415
+    from trainer.fitting.devices import EXIT_OTHER_LOST
+    from trainer.fitting.fit import fit as fit_adapter
+    from trainer.fitting.fit import help_fit
+    from trainer.recipe.opening import opened_recipe
+    from trainer.recipe.recipe import FitRecipe
+    from trainer.training.loop import NonFiniteGradient
+    from trainer.training.team import DeviceLost, Together
 
     recipe = opened_recipe(FitRecipe, tables, source=source)
     team, stop = Together(), StopSignal()

@@ -9,16 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from shared.errors import InputError
-from shared.images.stores import local_images
 from shared.program.command_line.next_step import tell_next
 from shared.vqa.adapting.named_folder import named_folder
 from trainer.commands.next_commands import evaluating
 from trainer.commands.options import AsJson, Out
-from trainer.commands.tables import fuse_table
-from trainer.fitting.record import require_record
 
 
 class FusionName(StrEnum):
@@ -64,12 +60,18 @@ def fuse(
     as_json: AsJson = False,
 ) -> None:
     """Make one adapter of several domains' adapters, and show what each domain forgot."""
+    from rich.console import Console
+
+    from shared.images.stores import local_images
+    from trainer.commands.tables import fuse_table
+    from trainer.fitting.record import require_record
+
     adapters = [named_folder(word) for word in adapter]
     for _, folder in adapters:
         require_record(folder)
     # torch takes seconds to import; a folder that is no run's need not wait for it.
-    from trainer.merging.fuse import fuse as fuse_adapters  # noqa: PLC0415
-    from trainer.merging.fusion import Fusion  # noqa: PLC0415
+    from trainer.merging.fuse import fuse as fuse_adapters
+    from trainer.merging.fusion import Fusion
 
     result = fuse_adapters(
         [folder for _, folder in adapters],

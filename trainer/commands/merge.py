@@ -7,15 +7,11 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from shared.images.stores import local_folder
 from shared.program.command_line.next_step import tell_next
 from shared.vqa.adapting.named_folder import named_folder
 from trainer.commands.next_commands import evaluating_on_pairs_of
 from trainer.commands.options import AsJson, OneAdapter, Out
-from trainer.commands.tables import merge_table
-from trainer.fitting.record import require_record
 
 
 def merge(
@@ -29,10 +25,16 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Write W0 + BA as a plain model in 16 bits, and say what merging changed."""
+    from rich.console import Console
+
+    from shared.images.stores import local_folder
+    from trainer.commands.tables import merge_table
+    from trainer.fitting.record import require_record
+
     folder = named_folder(adapter)[1]
     require_record(folder)
     # torch takes seconds to import; a folder that is no run's need not wait for it.
-    from trainer.merging.merge import merge as merge_adapter  # noqa: PLC0415
+    from trainer.merging.merge import merge as merge_adapter
 
     result = merge_adapter(folder, out, local_folder(images))
     if as_json:

@@ -24,7 +24,7 @@ def evaluating_on_pairs_of(adapter: Path | None, model: Path) -> list[str]:
 def _kept(adapter: Path) -> tuple[Path | None, str | None]:
     """Return where the pairs are that are kept with an adapter, and their pictures."""
     # With the extra, which commands name first where it is missing.
-    from trainer.fitting.record import DATASET, finished_run  # noqa: PLC0415
+    from trainer.fitting.record import DATASET, finished_run
 
     record = finished_run(adapter)
     data = adapter / DATASET

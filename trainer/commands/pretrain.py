@@ -42,16 +42,16 @@ def pretrain(
     as_json: AsJson = False,
 ) -> None:
     """Make a small BLIP from scratch; this is how blip-vqa-tiny is made."""
-    from trainer.pretraining.recipe import PretrainRecipe  # noqa: PLC0415
-    from trainer.recipe.opening import load_recipe  # noqa: PLC0415
+    from trainer.pretraining.recipe import PretrainRecipe
+    from trainer.recipe.opening import load_recipe
 
     words = settings_typed(overrides, data, images, out)
     settings = load_recipe(PretrainRecipe, recipe, words)
     # torch takes seconds to import; bad recipes need not wait for it.
-    from trainer.pretraining.pretrain import describe, make_model, recipe_pairs  # noqa: PLC0415
+    from trainer.pretraining.pretrain import describe, make_model, recipe_pairs
 
     if dry_run:
-        from trainer.commands.dry_run import pretrain_lines  # noqa: PLC0415
+        from trainer.commands.dry_run import pretrain_lines
 
         typer.echo("\n".join(pretrain_lines(settings, recipe_pairs(settings))))
         tell_next("trainer", "pretrain", recipe, *(w for one in words for w in ("--set", one)))

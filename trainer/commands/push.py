@@ -32,8 +32,8 @@ def push(
 ) -> None:
     """Send an adapter or a model to the hub that HF_ENDPOINT names, in one commit."""
     # pydantic takes a while to import; --help need not wait for it.
-    from shared.hub.push import Order  # noqa: PLC0415
-    from trainer.publishing.push import push_model  # noqa: PLC0415
+    from shared.hub.push import Order
+    from trainer.publishing.push import push_model
 
     push_model(
         folder,

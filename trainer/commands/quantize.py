@@ -9,14 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from shared.corpus import parse_columns
-from shared.dataset.opening import opened_data
 from shared.errors import InputError
-from shared.images.stores import local_folder
 from shared.program.command_line.next_step import tell_next
-from shared.vqa.names.model_names import resolve_model
 from trainer.commands.next_commands import evaluating_model
 from trainer.commands.options import AsJson, Out
 
@@ -86,11 +81,18 @@ def quantize(
 
     Given again, it goes on where it stopped.
     """
+    from rich.console import Console
+
+    from shared.corpus import parse_columns
+    from shared.dataset.opening import opened_data
+    from shared.images.stores import local_folder
+    from shared.vqa.names.model_names import resolve_model
+
     if (budget_mb is None) == (bits is None):
         raise InputError("give --budget-mb or --bits, and not both")
     resolve_model(model)
     if adapter is not None:
-        from trainer.fitting.record import require_record  # noqa: PLC0415 - see below
+        from trainer.fitting.record import require_record
 
         require_record(adapter)
     rows, folder = None, local_folder(images)
@@ -100,10 +102,10 @@ def quantize(
     elif adapter is None:
         raise InputError("--data: give the questions to calibrate and to check with")
     # torch takes seconds to import; what is misspelt need not wait for it.
-    from trainer.quantizing.card import quantize_table  # noqa: PLC0415
-    from trainer.quantizing.order import QuantizeOrder  # noqa: PLC0415
-    from trainer.quantizing.quantize import quantize as quantize_model  # noqa: PLC0415
-    from trainer.quantizing.rounding import Method  # noqa: PLC0415
+    from trainer.quantizing.card import quantize_table
+    from trainer.quantizing.order import QuantizeOrder
+    from trainer.quantizing.quantize import quantize as quantize_model
+    from trainer.quantizing.rounding import Method
 
     result = quantize_model(
         QuantizeOrder(

@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 
 from shared.program.command_line.next_step import tell_next
-from shared.program.settings import Settings
-from trainer.recipe.template import commented_toml
 
 
 class Purpose(StrEnum):
@@ -25,8 +23,10 @@ def recipe(
     ] = Purpose.FIT,
 ) -> None:
     """Print a recipe with every setting, what it does and its default."""
-    from trainer.pretraining.recipe import PretrainRecipe  # noqa: PLC0415
-    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
+    from shared.program.settings import Settings
+    from trainer.pretraining.recipe import PretrainRecipe
+    from trainer.recipe.recipe import FitRecipe
+    from trainer.recipe.template import commented_toml
 
     recipes: dict[Purpose, type[Settings]] = {
         Purpose.FIT: FitRecipe,

@@ -9,7 +9,6 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
@@ -24,7 +23,6 @@ from trainer.commands.options import (
     TellOnly,
     settings_typed,
 )
-from trainer.commands.tables import sweep_table
 
 if TYPE_CHECKING:
     from trainer.recipe.recipe import FitRecipe
@@ -44,10 +42,14 @@ def sweep(
 
     Given again, it goes on where it stopped.
     """
+    from rich.console import Console
+
+    from trainer.commands.tables import sweep_table
+
     if importlib.util.find_spec("ray") is None:
         raise InputError("trainer sweep needs Ray Tune: pip install 'abo-vqa[sweep]'")
-    from trainer.recipe.opening import load_recipe  # noqa: PLC0415
-    from trainer.recipe.recipe import FitRecipe  # noqa: PLC0415
+    from trainer.recipe.opening import load_recipe
+    from trainer.recipe.recipe import FitRecipe
 
     words = settings_typed(overrides, data, images, out)
     settings = load_recipe(FitRecipe, recipe, words)
@@ -56,15 +58,15 @@ def sweep(
         tell_next("trainer", "sweep", recipe, *(w for one in words for w in ("--set", one)))
         return
     # Ray and torch take seconds to import; bad recipes need not wait for them.
-    from trainer.sweep.files import findings_json  # noqa: PLC0415
-    from trainer.sweep.findings import sentences  # noqa: PLC0415
-    from trainer.sweep.run import (  # noqa: PLC0415
+    from trainer.sweep.files import findings_json
+    from trainer.sweep.findings import sentences
+    from trainer.sweep.run import (
         CHART_FILE,
         CSV_FILE,
         JSON_FILE,
     )
-    from trainer.sweep.run import sweep as run_sweep  # noqa: PLC0415
-    from trainer.sweep.space import fit_command, trial_folder  # noqa: PLC0415
+    from trainer.sweep.run import sweep as run_sweep
+    from trainer.sweep.space import fit_command, trial_folder
 
     # Ray reports dead workers on standard output, which is the JSON object's.
     with redirect_stdout(sys.stderr):
@@ -88,9 +90,9 @@ def sweep(
 
 
 def _say_what_it_would_do(recipe: FitRecipe) -> None:
-    from trainer.commands.dry_run import sweep_lines  # noqa: PLC0415
-    from trainer.fitting.fit import recipe_pairs  # noqa: PLC0415
-    from trainer.sweep.space import trials  # noqa: PLC0415
+    from trainer.commands.dry_run import sweep_lines
+    from trainer.fitting.fit import recipe_pairs
+    from trainer.sweep.space import trials
 
     for line in sweep_lines(recipe, recipe_pairs(recipe), len(trials(recipe))):
         typer.echo(line)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from curator.judging.listing_map import MAPPED, map_text
-from curator.prompts.language import ENGLISH
+from curator.prompts.words import ENGLISH
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 
@@ -22,6 +21,8 @@ def agreement(language: MapLanguage = ENGLISH) -> None:
 
     Edited, the file is given to `run` and `reparse` with --agreement FILE.
     """
+    from curator.judging.listing_map import MAPPED, map_text
+
     if language not in MAPPED:
         raise InputError(
             f"--language {language}: there are {', '.join(MAPPED)}; a file of your own may be in "

@@ -9,7 +9,8 @@ from curator.ledger import migrate_unless_busy
 from curator.ledger.database.plain import changing, reading
 from curator.ledger.reviews.browsing import facets, images_dirs
 from curator.review.exchange.importing import read_returned, write_returned
-from curator.review.exchange.tasks import Page, tasks_to_judge
+from curator.review.exchange.pages import Page
+from curator.review.exchange.tasks import tasks_to_judge
 from curator.review.exchange.writing import write_tasks
 from shared.errors import InputError
 from shared.program.clock import SystemClock

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from curator.commands.options import AsJson, LedgerFile
-from curator.ledger import migrate_unless_busy, require_ledger
-from curator.ledger.database.plain import reading
-from curator.ledger.reviews.browsing import images_dirs, prompts_asked
-from curator.ledger.reviews.candidates import Draw, Order
-from curator.review.desk import Desk
-from curator.review.gathering import review_reports, reviews_object
-from curator.review.report_view import report_view
-from curator.review.sitting import Sitting
-from curator.review.untyped import untyped_line
+from curator.ledger.reviews.candidates import Order
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.errors import InputError
-from shared.images.stores import local_data, local_folder
-from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
-from shared.program.clock import SystemClock
 from shared.program.command_line.next_step import tell_next
-from shared.web.access import Address, address_in
+
+if TYPE_CHECKING:
+    from curator.review.desk import Desk
+    from curator.review.sitting import Sitting
+    from shared.web.access import Address
 
 ListenAddress = Annotated[
     str, typer.Option("--listen", metavar="HOST:PORT", help="Address to serve the page at.")
@@ -88,6 +79,11 @@ def view(
 
     Also while a run works; nothing is changed.
     """
+    import asyncio
+
+    from curator.review.desk import Desk
+    from shared.images.stores import local_folder
+
     folder = local_folder(images)
     address = _address(ledger, listen, folder, token)
     asyncio.run(_serve(Desk(ledger), address, folder))
@@ -113,9 +109,18 @@ def review(
 
     Accept, correct, reject, skip; also while a run works, and several people at once.
     """
+    import asyncio
+
+    from curator.ledger import require_ledger
+    from curator.ledger.reviews.candidates import Draw
+    from curator.review.desk import Desk
+    from curator.review.sitting import Sitting
+    from shared.images.stores import local_data, local_folder
+    from shared.program.clock import SystemClock
+
     if taken is not None:
         # It takes pydantic, which nothing else here does.
-        from curator.commands.judging.exchange import take_tasks  # noqa: PLC0415
+        from curator.commands.judging.exchange import take_tasks
 
         require_ledger(ledger)
         take_tasks(ledger, taken)
@@ -128,7 +133,7 @@ def review(
     named = None
     if only is not None:
         # With it comes Arrow, which nothing else here needs.
-        from curator.review.named import named_pairs  # noqa: PLC0415
+        from curator.review.named import named_pairs
 
         named = named_pairs(local_data(only), ledger)
     desk = Desk(ledger)
@@ -140,6 +145,12 @@ def review(
 
 
 def _tell(ledger: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from curator.ledger import migrate_unless_busy, require_ledger
+    from curator.review.gathering import review_reports, reviews_object
+    from curator.review.report_view import report_view
+
     require_ledger(ledger)
     migrate_unless_busy(ledger)
     reports = review_reports(ledger)
@@ -154,6 +165,9 @@ def _tell(ledger: Path, *, as_json: bool) -> None:
 
 
 def _address(ledger: Path, listen: str, images: Path | None, token: str | None) -> Address:
+    from curator.ledger import migrate_unless_busy, require_ledger
+    from shared.web.access import address_in
+
     address = address_in(listen, token, option="--listen", variable=TOKEN_VARIABLE)
     require_ledger(ledger)
     if images is not None and not images.is_dir():
@@ -170,7 +184,8 @@ async def _serve(
     reviewer: str = "",
 ) -> None:
     # aiohttp's server takes a tenth of a second to import, and `--help` has a third.
-    from curator.review.page.site import Looked, served  # noqa: PLC0415
+    from curator.review.page.site import Looked, served
+    from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
 
     stop = AsyncStopSignal()
     folders = [images] if images else _folders(desk.path)
@@ -181,10 +196,17 @@ async def _serve(
 
 
 def _untyped(ledger: Path) -> str:
+    from curator.ledger.database.plain import reading
+    from curator.ledger.reviews.browsing import prompts_asked
+    from curator.review.untyped import untyped_line
+
     with reading(ledger) as connection:
         return untyped_line(prompts_asked(connection))
 
 
 def _folders(ledger: Path) -> list[Path]:
+    from curator.ledger.database.plain import reading
+    from curator.ledger.reviews.browsing import images_dirs
+
     with reading(ledger) as connection:
         return [Path(folder) for folder in images_dirs(connection)]

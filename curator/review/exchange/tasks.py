@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self
 
@@ -21,13 +20,6 @@ from shared.images.thumbnails import thumbnail
 
 PICTURE_PX: Final = 768
 LARGEST_ID: Final = 2**62
-
-
-class Page(StrEnum):
-    """Whose page the pairs are judged on."""
-
-    LABEL_STUDIO = "label-studio"
-    ARGILLA = "argilla"
 
 
 @dataclass(frozen=True, slots=True)

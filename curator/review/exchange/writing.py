@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 
 from curator.review.exchange import argilla, label_studio
-from curator.review.exchange.tasks import Page, Task
+from curator.review.exchange.pages import Page
+from curator.review.exchange.tasks import Task
 from shared.errors import InputError
 from shared.files.atomic import atomic_path, refilled_folder
 

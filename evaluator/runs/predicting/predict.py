@@ -10,8 +10,9 @@ from typing import Any, Final
 from evaluator.answering.messages import Answering, Reply
 from evaluator.answering.shards import cut_shards
 from evaluator.answering.sureness import Sureness, read_sureness, sure_cells
+from evaluator.runs.predicting.benchmarks import Submission
 from evaluator.runs.predicting.predictors import Predictor
-from evaluator.runs.predicting.submissions import Submission, asked_for, write_submission
+from evaluator.runs.predicting.submissions import asked_for, write_submission
 from evaluator.runs.rows.unseen import tell_unknown
 from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions, write_csv_rows
 from shared.dataset.training_images import Recogniser

@@ -9,22 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from evaluator.runs.predicting.benchmarks import Submission
 from shared.corpus import QuestionTable, write_json
 from shared.errors import InputError
-
-
-class Submission(StrEnum):
-    """Whose server a file is for."""
-
-    VQA_V2 = "vqa-v2"
-    VIZWIZ = "vizwiz"
-    TEXTVQA = "textvqa"
-    DOCVQA = "docvqa"
-    GQA = "gqa"
 
 
 @dataclass(frozen=True)

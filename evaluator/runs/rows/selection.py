@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
+from evaluator.runs.rows.choices import SplitChoice
 from evaluator.runs.rows.trained_on import Counts
 from shared.corpus import NO_COLUMNS, ColumnNames, read_pairs
 from shared.errors import InputError
 from shared.images.names import find_images, with_file_names
 from shared.records import QAPair
-
-
-class SplitChoice(StrEnum):
-    """A part of a data set; ``auto`` is the test split, or everything where there is no split."""
-
-    AUTO = "auto"
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-    ALL = "all"
 
 
 @dataclass(frozen=True)

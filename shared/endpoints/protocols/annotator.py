@@ -12,7 +12,6 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
 
 from shared.endpoints.keys.key import Key
 from shared.endpoints.keys.variables import KeySource
@@ -237,6 +236,9 @@ def proxy_for(url: str) -> str | None:
 
     Whoever trusted the environment as a whole would also send what a ``.netrc`` holds.
     """
+    # It brings http, ssl and email along, for which --help need not wait.
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
+
     parts = urlsplit(url)
     host = parts.hostname or ""
     # A proxy cannot reach a server on this machine.

@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from curator.pairs.reviewed import Balance, Choice, ReviewedPairs
+from curator.pairs.balance import Balance
+from curator.pairs.reviewed import Choice, ReviewedPairs
 from shared.corpus import read_pairs
 from shared.questions.types import question_type
 from shared.records.pair_rows import PairRow

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from evaluator.__main__ import app
-from evaluator.runs.predicting.submissions import Submission, asked_for, write_submission
+from evaluator.runs.predicting.benchmarks import Submission
+from evaluator.runs.predicting.submissions import asked_for, write_submission
 from shared.corpus import read_pairs, read_questions
 from shared.corpus.results import read_results
 from shared.errors import InputError

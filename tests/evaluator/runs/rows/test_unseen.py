@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from evaluator.runs.rows.selection import SplitChoice, select_pairs
+from evaluator.runs.rows.choices import SplitChoice
+from evaluator.runs.rows.selection import select_pairs
 from evaluator.runs.rows.trained_on import TrainedOn
 from evaluator.runs.rows.unseen import unseen_pairs
 from shared.corpus import write_pairs

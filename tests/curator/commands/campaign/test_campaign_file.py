@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from curator.commands.campaign_file import _ONCE, _keys_of, read_campaign_file
-from curator.commands.run import run
+from curator.commands.campaign.campaign_file import _ONCE, _keys_of, read_campaign_file
+from curator.commands.campaign.run import run
 from shared.errors import InputError
 from tests.curator.campaigns import PICTURES, ended, start_process
 

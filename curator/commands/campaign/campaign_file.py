@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
 from pydantic import Field, create_model
 
 from shared.errors import InputError
@@ -56,28 +55,6 @@ class _Key:
     most: float | None
 
 
-def _under_the_flags(context: typer.Context, path: Path | None) -> Path | None:
-    """Let what the file says stand wherever nothing is typed."""
-    if path is not None and not context.resilient_parsing:
-        values = read_campaign_file(path)
-        if context.info_name == "plan" and not Path(str(values.get("ledger", ""))).is_file():
-            # A plan learns from a ledger, which the first run is still to make.
-            values.pop("ledger", None)
-        context.default_map = {**(context.default_map or {}), **values}
-    return path
-
-
-CampaignFile = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="CAMPAIGN",
-        help="Campaign file (TOML) with options by name; those that are typed come first.",
-        callback=_under_the_flags,
-        is_eager=True,
-    ),
-]
-
-
 def read_campaign_file(path: Path) -> dict[str, Any]:
     """Return what a campaign file says, by the parameters of ``curator run``, as one would type it.
 
@@ -89,7 +66,7 @@ def read_campaign_file(path: Path) -> dict[str, Any]:
         if name in tables:
             raise InputError(f"{path}: {name} {why}; give it on the command line")
     # By its name, for it has the file among its own options.
-    keys = _keys_of(import_module("curator.commands.run").run)
+    keys = _keys_of(import_module("curator.commands.campaign.run").run)
     said = validated(_model_of(keys), _as_now(tables, keys, path), source=str(path))
     values = {name: getattr(said, name) for name in said.model_fields_set}
     for name in _PLACES & values.keys():

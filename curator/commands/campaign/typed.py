@@ -21,7 +21,7 @@ def run_words(context: typer.Context, but: str = "") -> list[str]:
     Secrets are left out, and the parameter called ``but``.
     """
     # By its name, for it has this module's words among its own.
-    taken = set(signature(import_module("curator.commands.run").run).parameters)
+    taken = set(signature(import_module("curator.commands.campaign.run").run).parameters)
     words = ["curator", "run"]
     for each in context.command.get_params(context):
         name = str(each.name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from curator.api import options_of
 from curator.campaign.beginning.inputs import plan_run
-from curator.commands.plan import plan
+from curator.commands.campaign.plan import plan
 from curator.ledger.database.opening import HEAD, check_version
 from curator.ledger.database.plain import reading
 from curator.ledger.reports.campaigns import campaign_reports

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from curator.api import curate
-from curator.commands.campaign_file import CampaignFile
+from curator.commands.campaign.file_option import CampaignFile
+from curator.commands.campaign.typed import run_words
 from curator.commands.options import (
     AnswerWords,
     CanaryImages,
@@ -34,16 +34,11 @@ from curator.commands.options import (
     VerifiedShare,
     ViewsPerRequest,
 )
-from curator.commands.typed import run_words
-from curator.ledger.database.plain import reading
-from curator.ledger.reports.campaigns import left_out
-from curator.status.words import left_out_words
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.endpoints.models.tier import Tier
 from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.endpoints.protocols.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
 from shared.endpoints.protocols.registry import Service
-from shared.program.clock import stopwatch
 from shared.program.command_line.next_step import tell_next
 
 SettledLimit = Annotated[
@@ -168,9 +163,13 @@ def run(
     given = dict(locals())
     for name in ("context", "file", "dry_run"):
         del given[name]
+    # What a run takes, --help need not wait for.
+    from curator.api import curate
+    from shared.program.clock import stopwatch
+
     if dry_run:
         # It takes what `curator plan` takes, which a run does without.
-        from curator.commands.dry_run import say_what_would_be_done  # noqa: PLC0415
+        from curator.commands.campaign.dry_run import say_what_would_be_done
 
         say_what_would_be_done(given)
         tell_next(*run_words(context, but="dry_run"))
@@ -184,5 +183,9 @@ def run(
 
 
 def _left_out_words(ledger: Path) -> str:
+    from curator.ledger.database.plain import reading
+    from curator.ledger.reports.campaigns import left_out
+    from curator.status.words import left_out_words
+
     with reading(ledger) as connection:
         return "; ".join(map(left_out_words, left_out(connection)))
