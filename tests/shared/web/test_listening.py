@@ -22,14 +22,18 @@ BIG_REPLY = 64 * 2**20
 
 
 @asynccontextmanager
-async def site() -> AsyncIterator[int]:
+async def site(connections: list[asyncio.BaseTransport] | None = None) -> AsyncIterator[int]:
+    """Yield the port; ``connections`` gets those on which the big reply is asked for."""
+
     async def form(request: web.Request) -> web.Response:
         return web.Response(text=",".join(await form_in(request)))
 
     async def json(request: web.Request) -> web.Response:
         return web.json_response(await json_in(request))
 
-    async def big(_: web.Request) -> web.Response:
+    async def big(request: web.Request) -> web.Response:
+        if connections is not None and request.transport is not None:
+            connections.append(request.transport)
         return web.Response(body=bytes(BIG_REPLY))
 
     async def broken(_: web.Request) -> web.Response:
@@ -142,10 +146,13 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
 
 async def test_a_client_that_reads_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "PATIENCE_S", 0.2)
-    async with site() as port:
+    connections: list[asyncio.BaseTransport] = []
+    async with site(connections) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**10)
         writer.write(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await asyncio.sleep(0.8)
+        async with asyncio.timeout(20):
+            while not connections or not connections[0].is_closing():
+                await asyncio.sleep(0.05)
         assert len(await received(reader)) < BIG_REPLY
         writer.close()
 
