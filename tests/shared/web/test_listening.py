@@ -151,7 +151,7 @@ async def test_a_client_that_reads_nothing_is_cut(monkeypatch: pytest.MonkeyPatc
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**10)
         writer.write(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n")
         async with asyncio.timeout(20):
-            while not connections or not connections[0].is_closing():
+            while not connections or not connections[0].is_closing():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert len(await received(reader)) < BIG_REPLY
         writer.close()
