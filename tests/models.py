@@ -18,6 +18,9 @@ from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import load_blip
+from shared.vqa.packed.folder import write_packed_network
+from shared.vqa.packed.layers import PackedLinear
+from shared.vqa.packed.record import PackedPart, PackedRecord, write_packed_record
 from shared.vqa.quantization import Quantization
 from trainer.learners.blip import BlipLearner
 from trainer.learners.learner import TokenLimits
@@ -72,6 +75,23 @@ def save_tiny_adapter(
     """Write an adapter with random, not zero, weights for the model in a folder."""
     peft = new_adapter(load_float(model), targets=targets, rank=rank, seed=seed)
     peft.save_pretrained(folder)
+    return folder
+
+
+def save_packed_model(folder: Path, model: Path, quantization: Quantization) -> Path:
+    """Write the model in a folder with the linear layers packed that a format rounds."""
+    loaded = load_blip(str(model), quantization=quantization, device=torch.device("cpu"))
+    parts = tuple(
+        PackedPart((name,), layer.shape, layer.bits, layer.in_features // layer.scales.shape[1])
+        for name, layer in loaded.network.named_modules()
+        if isinstance(layer, PackedLinear)
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    shared = write_packed_network(loaded.network, folder)
+    record = PackedRecord(parts, shared, str(model), loaded.revision, "hqq")
+    write_packed_record(record, folder)
+    loaded.tokenizer.save_pretrained(folder)
+    loaded.image_processor.save_pretrained(folder)
     return folder
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
@@ -19,16 +19,18 @@ from safetensors.torch import save_file
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.files.atomic import refilled_folder
-from shared.questions.folding import FOLDING_FILE, write_folding
-from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS
+from shared.questions.folding import write_folding
+from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, TELL_ITS_USE
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.adapting.added_labels import write_added_labels
+from shared.vqa.adapting.rounded_together import mark_rounded_together
 from shared.vqa.formats import exact_weight
-from shared.vqa.inputs.instruction import INSTRUCTION_FILE, write_instruction
+from shared.vqa.inputs.instruction import write_instruction
 from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
 from shared.vqa.packed.record import packed_record
+from shared.vqa.packed.together import packed_with_adapter, round_together
 from shared.vqa.quantization import TRAINED_ON, Quantization
 from trainer.fitting.layers import require_layers
 from trainer.learners.families import empty_network, learner_class, load_learner
@@ -36,22 +38,21 @@ from trainer.learners.learner import Learner
 from trainer.recipe.recipe import LoraRecipe, LoraStart
 from trainer.recipe.targets import ALL_LINEAR, AUTO
 
-_BESIDE_WEIGHTS: Final = (ADDED_LABELS, FOLDING_FILE, INSTRUCTION_FILE)
-"""Files that not every adapter has."""
-
 
 @dataclass(frozen=True)
 class NewAdapter:
     """A trainable adapter on its base.
 
     ``first`` holds a PiSSA adapter's tensors as they started. Such an adapter takes its start out
-    of the base, so that what was learned is the difference of the two.
+    of the base, so that what was learned is the difference of the two. ``rounded`` says that it is
+    rounded together with its packed base.
     """
 
     peft: PeftModel
     learner: Learner[Any]
     targets: Sequence[str] | str
     first: Mapping[str, torch.Tensor] | None = None
+    rounded: bool = False
 
     def base_alone(self) -> AbstractContextManager[None]:
         """Return a context in which the model answers as the base does."""
@@ -63,7 +64,7 @@ class NewAdapter:
 
     def save(self, folder: Path) -> None:
         """Write adapter and processor into ``folder``, replacing an older adapter whole."""
-        with refilled_folder(folder, ADAPTER_WEIGHTS, stale=_BESIDE_WEIGHTS) as part:
+        with refilled_folder(folder, ADAPTER_WEIGHTS, stale=TELL_ITS_USE) as part:
             if self.first is None:
                 self.peft.save_pretrained(str(part), safe_serialization=True)
             else:
@@ -75,6 +76,8 @@ class NewAdapter:
             write_added_labels(self.learner.added_labels, part)
             write_folding(self.learner.model.folding, part)
             write_instruction(self.learner.model.instruction, part)
+            if self.rounded:
+                mark_rounded_together(part)
 
     def _save_difference(self, first: Mapping[str, torch.Tensor], part: Path) -> None:
         """Write ``B A - B0 A0`` as one adapter of twice the rank, ``[B, -B0] [A; A0]``.
@@ -134,6 +137,7 @@ def require_targets(model: str, recipe: LoraRecipe, quantization: Quantization) 
     """
     learner = learner_class(model)
     _refuse_what_does_not_go_together(recipe, quantization)
+    _require_packed_base(model, recipe, quantization)
     if recipe.targets != AUTO:
         network = empty_network(model)
         require_layers(network, recipe.targets, model, learner.family, learner.layer_names)
@@ -173,7 +177,10 @@ def add_adapter(learner: Learner[Any], recipe: LoraRecipe) -> NewAdapter:
         return NewAdapter(peft, learner, targets, first)
     if recipe.start is LoraStart.LOFTQ:
         _start_at_rounding_error(peft, learner)
-    return NewAdapter(peft, learner, targets)
+    if recipe.rounded:
+        _require_own_weights(peft, model.name)
+        round_together(peft)
+    return NewAdapter(peft, learner, targets, rounded=recipe.rounded)
 
 
 def lora_layers(peft: PeftModel) -> dict[str, LoraLayer]:
@@ -240,6 +247,40 @@ def _refuse_what_does_not_go_together(recipe: LoraRecipe, quantization: Quantiza
             f"lora.dora takes the base's magnitudes, which lora.start {recipe.start} changes; "
             "leave out one of them"
         )
+    if recipe.dora and recipe.rounded:
+        raise InputError("lora.dora scales the sum that lora.rounded rounds; leave out one of them")
+
+
+def _require_packed_base(model: str, recipe: LoraRecipe, quantization: Quantization) -> None:
+    record = packed_record(Path(resolve_model(model)))
+    if recipe.rounded and (record is None or quantization is Quantization.NONE):
+        raise InputError(
+            f"lora.rounded: {model} is not held packed; give a model that `trainer quantize` made, "
+            "without `quantize`"
+        )
+
+
+def _require_own_weights(peft: PeftModel, model: str) -> None:
+    """Check that some layer is packed, and that none with an adapter shares its weight.
+
+    Raises:
+        InputError: there is nothing to round, or another layer would be changed with it.
+    """
+    packed = [name for name, _, _ in packed_with_adapter(peft)]
+    if not packed:
+        raise InputError(
+            f"lora.rounded: none of the layers that lora.targets names is packed in {model}; "
+            "name others, or leave lora.rounded out"
+        )
+    record = packed_record(Path(resolve_model(model)))
+    parts = () if record is None else record.parts
+    shared = {name for part in parts for name in part.names if len(part.names) > 1}
+    for name in packed:
+        if name in shared:
+            raise InputError(
+                f"lora.rounded: {name} shares its weight with another layer, which would be "
+                "rounded anew with it; leave it out of lora.targets"
+            )
 
 
 def _peft_start(start: LoraStart) -> bool | str:

@@ -15,16 +15,20 @@ def merged_card(
     family: str,
     figure: CardFigure,
     quantization: str,
+    made: str,
     exact_match: Mapping[str, float],
 ) -> str:
-    """Return the README.md of a merged model, whose own score is ``figure``."""
+    """Return the README.md of a merged model, whose own score is ``figure``.
+
+    ``made`` says what its weights are.
+    """
     rows = "\n".join(f"| {stage} | {value:.4f} |" for stage, value in exact_match.items())
     head = card_head(name, [figure], {**model_facts(family), "base_model": base})
     return f"""{head}
 
 # {base} with an adapter merged in
 
-Made by `trainer merge` of abo-vqa: W0 + BA in float16, no adapter left. The base was held in
+Made by `trainer merge` of abo-vqa: {made}. The base was held in
 `{quantization}` while the adapter was trained.
 
 Exact match on the {figure.n} {figure.split} questions kept beside the adapter:

@@ -11,6 +11,7 @@ from shared.errors import InputError
 from shared.questions.folding import read_folding
 from shared.vqa.adapting.adapter_start import require_start, rewrites_base
 from shared.vqa.adapting.adapters import adapter_config
+from shared.vqa.adapting.rounded_together import is_rounded_together
 from shared.vqa.inputs.instruction import trained_prompt
 from shared.vqa.inputs.question_length import limit_of_adapters
 from trainer.fitting.record import RunRecord
@@ -40,6 +41,11 @@ def _require_summable(adapter: Path) -> LoraConfig:
         raise InputError(
             f"{adapter}: its start ({config.init_lora_weights}) changes the base, so that it "
             "cannot be added to others; merge it instead"
+        )
+    if is_rounded_together(adapter):
+        raise InputError(
+            f"{adapter}: is rounded together with its base, so that it cannot be added to others; "
+            "merge it instead"
         )
     if config.use_dora:
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from transformers import AutoProcessor, PreTrainedModel
@@ -13,6 +13,7 @@ from shared.errors import AboVqaError
 from shared.files.atomic import new_folder
 from shared.hub.figures import CardFigure
 from shared.questions.folding import write_folding
+from shared.vqa.adapting.rounded_together import is_rounded_together
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
 from shared.vqa.inputs.instruction import write_instruction
@@ -27,9 +28,19 @@ from trainer.learners.families import learner_class
 from trainer.merging.cards import merged_card
 from trainer.merging.carrying import carry_training_images
 from trainer.merging.domains import Domain, exact_match_in, kept_domain
+from trainer.merging.packing import write_merged_packed
 from trainer.recipe.recipe import LoraStart
 
 BASE, ADAPTER, MERGED, MERGED_NF4 = "base", "base + adapter", "merged", "merged, in 4 bit again"
+
+_HELD: Final = {MERGED: Quantization.NONE, MERGED_NF4: Quantization.NF4}
+_HELD_PACKED: Final = {MERGED: Quantization.PACKED}
+"""How the merged model is held for each figure."""
+_MADE: Final = "W0 + BA in float16, no adapter left"
+_MADE_PACKED: Final = (
+    "W0 + BA rounded to the bits of the packed base, no adapter left. The\ncommands of abo-vqa "
+    "load it; plain transformers does not know its layers"
+)
 
 
 class NotFinite(AboVqaError):
@@ -55,6 +66,8 @@ class MergeResult:
 def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
     """Write the merged model to ``out``, a folder that plain transformers loads.
 
+    An adapter that is rounded together with its base makes a packed model, as its base is.
+
     Raises:
         InputError: the adapter, its pairs or its images cannot be used, or ``out`` exists.
         NotFinite: the merged weights do not fit into 16 bits.
@@ -65,8 +78,9 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
         quantization = Quantization(record.quantization)
         trained = load_answerer(record.base, adapter=adapter, quantization=quantization)
         scores = _scores_with_and_without(trained, domain)
-        _save(_merged(trained.model, adapter, record), trained.model, part)
-        for stage, held in ((MERGED, Quantization.NONE), (MERGED_NF4, Quantization.NF4)):
+        packed = is_rounded_together(adapter)
+        _save_merged(trained.model, adapter, record, part)
+        for stage, held in (_HELD_PACKED if packed else _HELD).items():
             scores[stage] = exact_match_in(domain, load_answerer(str(part), quantization=held))
         result = MergeResult(out, domain.split, len(domain.held_out), record.quantization, scores)
         card = merged_card(
@@ -81,6 +95,7 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
                 split=result.split,
             ),
             quantization=result.quantization,
+            made=_MADE_PACKED if packed else _MADE,
             exact_match=result.exact_match,
         )
         (part / "README.md").write_text(card, encoding="utf-8")
@@ -96,7 +111,7 @@ def write_merged(adapter: Path, record: RunRecord, folder: Path) -> None:
     """
     quantization = Quantization(record.quantization)
     trained = load_answerer(record.base, adapter=adapter, quantization=quantization).model
-    _save(_merged(trained, adapter, record), trained, folder)
+    _save_merged(trained, adapter, record, folder)
 
 
 def _scores_with_and_without(answerer: Answerer[Any, Any], domain: Domain) -> dict[str, float]:
@@ -126,9 +141,13 @@ def _merged(trained: LoadedModel, adapter: Path, record: RunRecord) -> PreTraine
     return model
 
 
-def _save(model: PreTrainedModel, trained: LoadedModel, folder: Path) -> None:
-    with quiet_transformers():
-        model.save_pretrained(folder)
+def _save_merged(trained: LoadedModel, adapter: Path, record: RunRecord, folder: Path) -> None:
+    if is_rounded_together(adapter):
+        write_merged_packed(trained, folder)
+    else:
+        model = _merged(trained, adapter, record)
+        with quiet_transformers():
+            model.save_pretrained(folder)
     save_beside_weights(trained, folder)
 
 

@@ -16,12 +16,14 @@ from shared.vqa.adapting.adapter_files import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
     ADDED_LABELS,
+    ROUNDED_TOGETHER,
     TRAINING_RECORD,
     adapter_digest,
     require_adapter,
 )
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE
 from shared.vqa.names.weights_revision import weights_revision
+from shared.vqa.packed.record import PACKED_FILE
 from trainer.fitting.record import DATASET, finished_run
 from trainer.training.run_files import CHECKPOINT, LOG_FILE
 
@@ -41,14 +43,18 @@ _FOR_BOTH: Final = (
     "*.jinja",
     "chat_template.json",
 )
-_OF_ADAPTERS: Final = (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS)
+_OF_ADAPTERS: Final = (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS, ROUNDED_TOGETHER)
 _OF_MODELS: Final = (
     _MODEL_CONFIG,
     "generation_config.json",
     "model*.safetensors",
     "model.safetensors.index.json",
+    PACKED_FILE,
+    "sizes.*",
 )
-_NEEDED: Final = frozenset({ADAPTER_CONFIG, ADAPTER_WEIGHTS, _MODEL_CONFIG, "model.safetensors"})
+_NEEDED: Final = frozenset(
+    {ADAPTER_CONFIG, ADAPTER_WEIGHTS, _MODEL_CONFIG, "model.safetensors", PACKED_FILE}
+)
 _REASONS: Final = {
     DATASET: "the pairs that it learned from; `curator export --push` sends data",
     TRAINING_RECORD: "paths of this machine",

@@ -69,6 +69,12 @@ class LoraRecipe(Settings):
         "principal components, with quantize none alone: arXiv:2404.02948; loftq: what was "
         "rounded off, not with quantize none: arXiv:2310.08659",
     )
+    rounded: bool = Field(
+        default=False,
+        description="on a base that `trainer quantize` packed: round the update together with the "
+        "layer in every step, without dropout, so that `trainer merge` makes a packed model of "
+        "both: arXiv:1308.3432",
+    )
 
 
 class SplitRecipe(Settings):

@@ -14,8 +14,12 @@ from shared.vqa.names.hub_names import near_folder
 ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
 ADAPTER_CONFIG: Final = "adapter_config.json"
 ADDED_LABELS: Final = "added_labels.json"
+ROUNDED_TOGETHER: Final = "rounded_together.json"
+"""Beside an adapter that is rounded together with its packed base."""
 TRAINING_RECORD: Final = "run.json"
 """What `trainer` writes beside an adapter; see ``trainer.fitting.record``."""
+TELL_ITS_USE: Final = (ADDED_LABELS, FOLDING_FILE, INSTRUCTION_FILE, ROUNDED_TOGETHER)
+"""Files that not every adapter has, without which it would answer otherwise."""
 
 
 def require_adapter(adapter: Path) -> Path:
@@ -37,9 +41,9 @@ def require_adapter(adapter: Path) -> Path:
 
 
 def adapter_digest(adapter: Path) -> str:
-    """Return the SHA-256 of an adapter's configuration, weights, labels, folding and prompt."""
+    """Return the SHA-256 of an adapter's configuration and weights, and of what tells their use."""
     digest = hashlib.sha256()
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADDED_LABELS, FOLDING_FILE, INSTRUCTION_FILE):
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, *TELL_ITS_USE):
         if (adapter / name).is_file():
             digest.update((adapter / name).read_bytes())
     return digest.hexdigest()

@@ -32,7 +32,9 @@ from shared.vqa.adapting.added_labels import (
     make_head_trainable,
     read_added_labels,
 )
+from shared.vqa.adapting.rounded_together import require_alone, require_packed
 from shared.vqa.formats import is_rounded
+from shared.vqa.packed.together import round_together
 from shared.vqa.quantization import Quantization
 
 log = EventLog(__name__)
@@ -48,6 +50,7 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
         AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
             ``lora_B`` is zero.
     """
+    together = require_alone(adapter, network, company=False)
     tensors, config = _read_adapter(adapter, rounded=is_rounded(network))
     labels = read_added_labels(adapter)
     if labels and not isinstance(network, ViltForQuestionAnswering):
@@ -63,6 +66,8 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise AdapterNotApplied(f"{adapter}: {_misfit(error)}") from error
     _require_applied(adapter, outcome, tensors)
+    if together:
+        round_together(peft)
     peft.eval()
     return peft
 
@@ -78,6 +83,7 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
     for name, adapter in adapters.items():
         if read_added_labels(adapter):
             raise InputError(f"{adapter}: adds labels to a classifier; such an adapter goes alone")
+        together = require_alone(adapter, network, company=len(adapters) > 1)
         tensors, config = _read_adapter(adapter, rounded=is_rounded(network))
         if len(adapters) > 1 and rewrites_base(config):
             raise InputError(
@@ -97,6 +103,8 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
         own = re.compile(rf"\.lora_\w+\.{re.escape(name)}\b")
         outcome.missing_keys[:] = filter(own.search, outcome.missing_keys)
         _require_applied(adapter, outcome, tensors)
+        if together:
+            round_together(peft)
     assert peft is not None, "no adapter"
     peft.set_adapter(next(iter(adapters)))
     peft.requires_grad_(requires_grad=False).eval()
@@ -147,6 +155,7 @@ def require_applicable(adapter: Path, *, rounded: bool) -> None:
         InputError: the folder is no adapter, or its start changed the base for good.
     """
     require_adapter(adapter)
+    require_packed(adapter, packed=rounded)
     require_start(adapter, adapter_config(adapter), rounded=rounded)
 
 

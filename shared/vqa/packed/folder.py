@@ -68,10 +68,17 @@ def read_packed_network(
     for part in record.parts:
         for name in part.names:
             _put(network, name, part, dtype)
+    state = {name: _as_computed_with(name, tensor, dtype) for name, tensor in tensors.items()}
     for name, other in record.shared.items():
-        if other in tensors:
-            tensors[name] = tensors[other]
-    return _filled(folder, network, tensors, dtype)
+        if other in state:
+            state[name] = state[other]
+    return _filled(folder, network, state)
+
+
+def _as_computed_with(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    if tensor.is_floating_point() and name.rpartition(".")[2] not in _PACKED:
+        return tensor.to(dtype)
+    return tensor
 
 
 def _put(network: PreTrainedModel, name: str, part: PackedPart, dtype: torch.dtype) -> None:
@@ -89,14 +96,8 @@ def _put(network: PreTrainedModel, name: str, part: PackedPart, dtype: torch.dty
 
 
 def _filled(
-    folder: Path, network: PreTrainedModel, tensors: Mapping[str, torch.Tensor], dtype: torch.dtype
+    folder: Path, network: PreTrainedModel, state: Mapping[str, torch.Tensor]
 ) -> PreTrainedModel:
-    state = {
-        name: tensor.to(dtype)
-        if tensor.is_floating_point() and name.rpartition(".")[2] not in _PACKED
-        else tensor
-        for name, tensor in tensors.items()
-    }
     try:
         outcome = network.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:

@@ -26,10 +26,18 @@ class _Packed(torch.nn.Module):
         self.codes = packed(codes_OI, grid.bits)
         self.scales, self.zeros = grid.scales_OG, grid.zeros_OG
 
+    @property
+    def grid(self) -> Grid:
+        """The grid that the codes are of."""
+        return Grid(self.bits, self.scales, self.zeros)
+
+    def exactly(self) -> torch.Tensor:
+        """Return the weight ``(O, I)`` that the codes stand for, in float32."""
+        return self.grid.weight(unpacked(self.codes, self.bits, self.shape))
+
     def unpacked_weight(self) -> torch.Tensor:
         """Return the weight ``(O, I)`` as it is computed with."""
-        codes_OI = unpacked(self.codes, self.bits, self.shape)
-        return Grid(self.bits, self.scales, self.zeros).weight(codes_OI).to(self.computed_in)
+        return self.exactly().to(self.computed_in)
 
 
 class PackedLinear(torch.nn.Linear, _Packed):

@@ -5,18 +5,16 @@ import torch
 
 from shared.errors import InputError
 from shared.vqa.families import load_answerer
-from shared.vqa.packed.folder import WEIGHTS, write_packed_network
-from shared.vqa.packed.layers import PackedLinear
+from shared.vqa.packed.folder import WEIGHTS
 from shared.vqa.packed.record import (
     PACKED_FILE,
-    PackedPart,
     PackedRecord,
     packed_record,
     write_packed_record,
 )
 from shared.vqa.packed.rounding import is_packed
 from shared.vqa.quantization import Quantization
-from tests.models import QUESTIONS
+from tests.models import QUESTIONS, save_packed_model
 
 CPU = torch.device("cpu")
 
@@ -32,19 +30,9 @@ def rounded(tiny_model):
 
 
 @pytest.fixture(scope="module")
-def folder(rounded, tmp_path_factory):
+def folder(tiny_model, tmp_path_factory):
     made = tmp_path_factory.mktemp("packed")
-    network = rounded.model.network
-    parts = tuple(
-        PackedPart((name,), layer.shape, layer.bits, layer.in_features // layer.scales.shape[1])
-        for name, layer in network.named_modules()
-        if isinstance(layer, PackedLinear)
-    )
-    shared = write_packed_network(network, made)
-    write_packed_record(PackedRecord(parts, shared, "the/base", "1", "hqq"), made)
-    rounded.model.tokenizer.save_pretrained(made)
-    rounded.model.image_processor.save_pretrained(made)
-    return made
+    return save_packed_model(made, tiny_model, Quantization.HQQ3)
 
 
 @pytest.mark.parametrize("asked", [Quantization.NF4, Quantization.PACKED, Quantization.NONE])
