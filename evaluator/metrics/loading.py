@@ -55,12 +55,6 @@ def load_text_models(
     if TextModel.CLIP in wanted and images is None:
         asking = next(metric for metric in metrics if TextModel.CLIP in metric.models)
         raise InputError(f"--metrics {asking}: needs the pictures; name them with --images DIR")
-    # torch and what stands on it take seconds to import: only those who need it pay.
-    if wanted - {TextModel.JUDGE}:
-        from transformers.utils import logging as transformers_logging  # noqa: PLC0415
-
-        # Its bars for loading weights would stand between our own lines.
-        transformers_logging.disable_progress_bar()
     sentences = _load_sentences(sentence_model) if TextModel.SENTENCES in wanted else None
     words = None
     if TextModel.WORDS in wanted:

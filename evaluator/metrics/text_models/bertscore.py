@@ -17,7 +17,7 @@ from bert_score.utils import bert_cos_score_idf, model2layers
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 
-from evaluator.metrics.text_models.model_source import ModelSource
+from evaluator.metrics.text_models.model_source import ModelSource, reading_with_transformers
 from shared.errors import InputError
 from shared.questions.answers import normalise
 from shared.vqa.names.model_names import require_words
@@ -40,14 +40,11 @@ class BertScorer:
         Raises:
             InputError: the folder is no encoder of BERT's kind, or has fewer layers.
         """
-        try:
+        with reading_with_transformers(source.folder):
             model = AutoModel.from_pretrained(
                 source.folder, use_safetensors=True, trust_remote_code=False
             )
             self._tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{source.folder}: cannot be loaded ({reason})") from error
         require_words(str(source.folder), self._tokenizer)
         stack = _layer_stack(model, source)
         every = cast("torch.nn.ModuleList", stack.layer)

@@ -7,6 +7,8 @@ metric's signature, so that scores of two models never stand under one name unse
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +17,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from evaluator.metrics.text_models.names import MINILM
-from shared.errors import InputError
+from shared.errors import AboVqaError, InputError
 from shared.files.digests import file_digest
 from shared.vqa.names.hub_names import means_a_folder, near_folder
 
@@ -55,6 +57,28 @@ def find_text_model(name: str) -> ModelSource:
             return _from_folder(MINILM, bundled)
         name = _MINILM_NAMES[1]
     return _from_hub(name)
+
+
+@contextmanager
+def reading_with_transformers(folder: Path) -> Iterator[None]:
+    """Load a model of ``folder`` without bars, and say in one line why it cannot be loaded.
+
+    Raises:
+        InputError: what is done inside raised because of a file.
+    """
+    # It takes seconds to import: only those who need it pay.
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
+    # Its bars for loading weights would stand between our own lines.
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    except (AboVqaError, MemoryError):
+        raise
+    except Exception as error:
+        # Over a broken file the libraries raise whatever they stumbled on; tokenizers Exception.
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InputError(f"{folder}: cannot be loaded ({reason})") from error
 
 
 def _bundled_minilm() -> Path | None:

@@ -32,7 +32,7 @@ def test_cosines_equal_those_of_each_row_alone(text_models, source):
         a, r = model.encode([answer.lower().rstrip("!"), reference], show_progress_bar=False)
         plain.append(float(a @ r / np.linalg.norm(a) / np.linalg.norm(r)))
     cosines = text_models.sentences.cosines(ANSWERS, REFERENCES)
-    assert cosines == pytest.approx(plain, abs=1e-5)
+    assert cosines == pytest.approx(plain, abs=1e-6)
 
 
 def test_bertscore_equals_the_library(text_models, source):

@@ -1,0 +1,238 @@
+"""Sentence vectors of BERT models by torch and tokenizers alone.
+
+sentence-transformers, and transformers under it, take seconds to import, as long as it takes to
+embed some thousand answers. Its usual model needs none of what they add: BERT (Devlin et al. 2019),
+whose layers torch has, and one vector a text of all its tokens' (Reimers and Gurevych 2019). A
+model that is another thing in any way is not read here.
+
+Letters of shapes: N texts, L tokens, W the width of a vector.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shared.corpus.json_files import read_json
+from shared.errors import InputError
+
+BATCH_TOKENS: Final = 2048
+"""Tokens at a time: what a layer holds of them, 12 MB for MiniLM, stays in a core's cache."""
+_NO_LIMIT: Final = 10**9
+_MARKS: Final = ("[CLS]", "[SEP]")
+"""Stand before and after every text."""
+_LIBRARY: Final = "sentence_transformers."
+_MODULES: Final = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
+_POOLINGS: Final = {
+    "cls": "cls",
+    "mean": "mean",
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_mean_tokens": "mean",
+}
+_OF_TRANSFORMER: Final = {
+    "do_lower_case": (False,),
+    "transformer_task": ("feature-extraction",),
+    "modality_config": (
+        {"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
+    ),
+    "module_output_name": ("token_embeddings",),
+}
+"""What ``sentence_bert_config.json`` may say besides the longest text."""
+_OF_NORMALIZER: Final = {
+    "do_lower_case": "lowercase",
+    "strip_accents": "strip_accents",
+    "tokenize_chinese_chars": "handle_chinese_chars",
+}
+_LAYER_PARTS: Final = {
+    "self_attn.out_proj": "attention.output.dense",
+    "norm1": "attention.output.LayerNorm",
+    "linear1": "intermediate.dense",
+    "linear2": "output.dense",
+    "norm2": "output.LayerNorm",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BertRecipe:
+    """How a folder's model makes a vector of a text."""
+
+    pooling: str
+    """``mean`` of the tokens' vectors, or that of the first (``cls``)."""
+    longest: int
+    """Tokens of a text, the first and the last among them, that are read."""
+    heads: int
+    epsilon: float
+
+
+def bert_recipe(folder: Path) -> BertRecipe | None:
+    """Return how to read the model in ``folder``, or ``None`` where that is not known for sure."""
+    try:
+        config = _object(folder / "config.json")
+        tokenizer = _object(folder / "tokenizer_config.json")
+        transformer = _object(folder / "sentence_bert_config.json")
+        prompts = _object(folder / "config_sentence_transformers.json")
+        pooling = _pooling(folder)
+        normalizer = _object(folder / "tokenizer.json").get("normalizer")
+    except (InputError, OSError, ValueError):
+        return None
+    longest = transformer.pop("max_seq_length", None) or min(
+        tokenizer.get("model_max_length", _NO_LIMIT), config.get("max_position_embeddings", 0)
+    )
+    plain = (
+        _is_plain_bert(config)
+        and pooling is not None
+        and all(value in _OF_TRANSFORMER.get(key, ()) for key, value in transformer.items())
+        and not prompts.get("default_prompt_name")
+        and _normalises_as_told(normalizer, tokenizer)
+        and len(_MARKS) < longest <= config["max_position_embeddings"]
+    )
+    if not plain or pooling is None:
+        return None
+    return BertRecipe(pooling, longest, config["num_attention_heads"], config["layer_norm_eps"])
+
+
+class BertEncoder:
+    """A loaded BERT model that makes a vector of a text."""
+
+    def __init__(self, folder: Path, recipe: BertRecipe) -> None:
+        """Load the model.
+
+        Raises:
+            KeyError, ValueError, RuntimeError, OSError: the weights or the tokenizer are not those
+                of a BERT model.
+        """
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._recipe = recipe
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(recipe.longest)
+        weights = load_file(folder / "model.safetensors", device=self._device)
+        if any(weight.dtype != torch.float32 for weight in _of_floats(weights)):
+            raise ValueError("weights of another precision")
+        self._layers = _layers(weights, recipe)
+        self._words_VW = weights["embeddings.word_embeddings.weight"]
+        self._places_LW = weights["embeddings.position_embeddings.weight"]
+        self._first_part_W = weights["embeddings.token_type_embeddings.weight"][0]
+        self._scale_W = weights["embeddings.LayerNorm.weight"]
+        self._shift_W = weights["embeddings.LayerNorm.bias"]
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return a vector of length 1 for each text, shape (N, W).
+
+        Texts of equally many tokens share batches, so that nothing is padded.
+        """
+        vectors_NW = np.empty((len(texts), len(self._scale_W)), dtype=np.float32)
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        for places in _batches(ids):
+            tokens_NL = torch.tensor([ids[place] for place in places], device=self._device)
+            vectors_NW[places] = self._vectors(tokens_NL).cpu().numpy()
+        return vectors_NW
+
+    @torch.inference_mode()
+    def _vectors(self, tokens_NL: Tensor) -> Tensor:
+        sum_NLW = self._words_VW[tokens_NL] + self._first_part_W
+        sum_NLW += self._places_LW[: tokens_NL.shape[1]]
+        width, epsilon = len(self._scale_W), self._recipe.epsilon
+        states_NLW = self._layers(
+            functional.layer_norm(sum_NLW, (width,), self._scale_W, self._shift_W, epsilon)
+        )
+        mean = self._recipe.pooling == "mean"
+        pooled_NW = states_NLW.mean(dim=1) if mean else states_NLW[:, 0]
+        return functional.normalize(pooled_NW, dim=-1)
+
+
+def _batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Yield the places of texts of equal length, at most ``BATCH_TOKENS`` tokens at a time."""
+    of_length: defaultdict[int, list[int]] = defaultdict(list)
+    for place, tokens in enumerate(ids):
+        of_length[len(tokens)].append(place)
+    for length, places in of_length.items():
+        size = max(1, BATCH_TOKENS // max(1, length))
+        for start in range(0, len(places), size):
+            yield places[start : start + size]
+
+
+def _layers(weights: Mapping[str, Tensor], recipe: BertRecipe) -> nn.TransformerEncoder:
+    """Return torch's layers with the weights that BERT calls otherwise."""
+    count = len({name.split(".")[2] for name in weights if name.startswith("encoder.layer.")})
+    inner, width = weights["encoder.layer.0.intermediate.dense.weight"].shape
+    named: dict[str, Tensor] = {}
+    for place in range(count):
+        ours, theirs = f"layers.{place}", f"encoder.layer.{place}"
+        for kind in ("weight", "bias"):
+            for part, name in _LAYER_PARTS.items():
+                named[f"{ours}.{part}.{kind}"] = weights[f"{theirs}.{name}.{kind}"]
+            asked = [f"{theirs}.attention.self.{name}.{kind}" for name in ("query", "key", "value")]
+            named[f"{ours}.self_attn.in_proj_{kind}"] = torch.cat([weights[one] for one in asked])
+    with torch.device("meta"):
+        layer = nn.TransformerEncoderLayer(
+            width,
+            recipe.heads,
+            inner,
+            dropout=0.0,
+            activation="gelu",
+            layer_norm_eps=recipe.epsilon,
+            batch_first=True,
+        )
+        layers = nn.TransformerEncoder(layer, count, enable_nested_tensor=False)
+    layers.load_state_dict(named, assign=True)
+    return layers.eval()
+
+
+def _of_floats(weights: Mapping[str, Tensor]) -> Iterator[Tensor]:
+    return (weight for weight in weights.values() if weight.is_floating_point())
+
+
+def _is_plain_bert(config: Mapping[str, Any]) -> bool:
+    return (
+        config.get("model_type") == "bert"
+        and config.get("hidden_act") == "gelu"
+        and config.get("position_embedding_type", "absolute") == "absolute"
+        and not config.get("is_decoder")
+        and {"num_attention_heads", "layer_norm_eps", "max_position_embeddings"} <= config.keys()
+    )
+
+
+def _pooling(folder: Path) -> str | None:
+    """Return the one way in which the tokens' vectors become one, or ``None`` for any other."""
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    kinds = [str(module["type"]) for module in modules]
+    known = all(kind.startswith(_LIBRARY) for kind in kinds)
+    if not known or [kind.rpartition(".")[2] for kind in kinds] not in _MODULES:
+        return None
+    if modules[0]["path"]:
+        return None
+    config = _object(folder / modules[1]["path"] / "config.json")
+    told = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
+    named = config.get("pooling_mode", told[0] if len(told) == 1 else None)
+    return _POOLINGS.get(named) if isinstance(named, str) else None
+
+
+def _normalises_as_told(normalizer: object, config: Mapping[str, Any]) -> bool:
+    """Whether the tokenizer's file does what its settings say, which would rule over it."""
+    return (
+        isinstance(normalizer, dict)
+        and normalizer.get("type") == "BertNormalizer"
+        and all(
+            config[told] == normalizer.get(done)
+            for told, done in _OF_NORMALIZER.items()
+            if told in config
+        )
+    )
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file, an empty one where there is no such file."""
+    return read_json(path) if path.is_file() else {}
