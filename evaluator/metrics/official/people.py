@@ -17,7 +17,11 @@ FEWEST_REFERENCES: Final = AGREEING + 1
 
 
 def accuracy_by_people(
-    form: Callable[[str], str], answers: Sequence[str], references: Sequence[tuple[str, ...]]
+    form: Callable[[str], str],
+    answers: Sequence[str],
+    references: Sequence[tuple[str, ...]],
+    *,
+    of_people: Callable[[str], str] | None = None,
 ) -> NDArray[np.float64]:
     """Return the accuracy of each row, shape (N,); NaN for a row with fewer than four references.
 
@@ -25,12 +29,14 @@ def accuracy_by_people(
         form: what makes two texts the same.
         answers: N answers.
         references: what each person said, N times one or more.
+        of_people: the same for what people said, where that is treated otherwise.
     """
+    of_people = of_people or form
 
     def accuracy(answer: str, people: tuple[str, ...]) -> float:
         if len(people) < FEWEST_REFERENCES:
             return float("nan")
-        return leave_one_out(form(answer), [form(said) for said in people])
+        return leave_one_out(form(answer), [of_people(said) for said in people])
 
     return each_distinct(accuracy, answers, references)
 

@@ -1,4 +1,4 @@
-"""How VQA's evaluation treats a text before it compares it, and how TextVQA's does.
+"""How VQA's evaluation treats a text before it compares it, and how TextVQA's and VizWiz's do.
 
 The rules are those of https://visualqa.org/evaluation.html in the order of the authors' script; its
 tables stand in ``vqa_words.toml``.
@@ -27,6 +27,7 @@ class _Words:
     articles: frozenset[str]
     numbers: Mapping[str, str]
     contractions: Mapping[str, str]
+    vizwiz_contractions: Mapping[str, str]
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Self:
@@ -36,12 +37,24 @@ class _Words:
             for place, letter in enumerate(word)
             if letter == "'"
         }
+        known = without_one | table["spellings"]
+        straight = frozenset(table["vizwiz"]["straight"].split())
         return cls(
             table["punctuation"],
             frozenset(table["articles"]),
             table["numbers"],
-            without_one | table["spellings"],
+            known,
+            {
+                word if word in straight else _curly(word): whole
+                if whole in straight
+                else _curly(whole)
+                for word, whole in known.items()
+            },
         )
+
+
+def _curly(word: str) -> str:
+    return word.replace("'", "\u2019")
 
 
 @cache
@@ -55,9 +68,18 @@ def vqa_form(text: str) -> str:
     In lower case, punctuation made space or nothing, number words up to ten as digits, no
     articles, contractions with their apostrophe.
     """
+    return _form(text, _words().contractions)
+
+
+def vizwiz_form(text: str) -> str:
+    """Return an answer as VizWiz's script compares it: most apostrophes of its table are curly."""
+    return _form(text, _words().vizwiz_contractions)
+
+
+def _form(text: str, contractions: Mapping[str, str]) -> str:
     known = _words()
     digits = (known.numbers.get(w, w) for w in _without_punctuation(text).lower().split())
-    return " ".join(known.contractions.get(w, w) for w in digits if w not in known.articles)
+    return " ".join(contractions.get(w, w) for w in digits if w not in known.articles)
 
 
 def textvqa_form(text: str) -> str:

@@ -12,7 +12,7 @@ from evaluator.metrics.official.anls import anls
 from evaluator.metrics.official.gqa import gqa
 from evaluator.metrics.official.textvqa import textvqa
 from evaluator.metrics.official.vizwiz import vizwiz
-from evaluator.metrics.official.vqa_text import textvqa_form, vqa_form
+from evaluator.metrics.official.vqa_text import textvqa_form, vizwiz_form, vqa_form
 from evaluator.metrics.official.vqa_v2 import vqa_v2
 from evaluator.metrics.official.vqa_v2_script import vqa_v2_script
 from evaluator.metrics.registry import METRICS
@@ -33,11 +33,18 @@ def left_out_in_turn(answer, said):
 
 
 @pytest.mark.parametrize(
-    ("metric", "form"), [(vqa_v2, vqa_form), (vizwiz, vqa_form), (textvqa, textvqa_form)]
+    ("metric", "form", "of_people"),
+    [
+        (vqa_v2, vqa_form, vqa_form),
+        (vizwiz, vizwiz_form, str),
+        (textvqa, textvqa_form, textvqa_form),
+    ],
 )
 @given(answer=TEXTS, people=PEOPLE)
-def test_accuracy_is_the_mean_over_all_sets_of_people_without_one(metric, form, answer, people):
-    wanted = left_out_in_turn(form(answer), [form(said) for said in people])
+def test_accuracy_is_the_mean_over_all_sets_of_people_without_one(
+    metric, form, of_people, answer, people
+):
+    wanted = left_out_in_turn(form(answer), [of_people(said) for said in people])
     assert metric([answer], [people])[0] == pytest.approx(wanted)
 
 
@@ -48,6 +55,20 @@ def test_the_script_normalises_unless_all_people_said_the_same(answer, people):
         *((answer, people) if same else (vqa_form(answer), [vqa_form(said) for said in people]))
     )
     assert vqa_v2_script([answer], [people])[0] == pytest.approx(wanted)
+
+
+def test_vizwiz_leaves_what_people_said_as_it_stands():
+    rows = [
+        ("two", ("two",) * 10),
+        ("two", ("2",) * 10),
+        ("A can.", ("can",) * 10),
+        ("can", ("a can",) * 10),
+        ("dont", ("don't",) * 5 + ("don\u2019t",) * 5),
+        ("cant", ("can't",) * 10),
+        ("couldnt\u2019ve", ("couldn\u2019t\u2019ve",) * 10),
+    ]
+    answers, people = zip(*rows, strict=True)
+    assert vizwiz(answers, people).tolist() == [0, 1, 1, 0, 1, 1, 1]
 
 
 def test_where_people_agree_letter_by_letter_script_and_page_differ():
@@ -88,8 +109,8 @@ def test_no_more_points_go_than_the_script_removes():
 
 def test_an_unanswerable_question_is_answered_like_any_other():
     people = ("unanswerable",) * 2 + ("a can", "soda", "can of soda", "coke") * 2
-    answers = ["unanswerable", "Can", "soda"]
-    assert vizwiz(answers, [people] * 3) == pytest.approx([0.6, 0.6, 0.6])
+    answers = ["Unanswerable.", "soda", "can"]
+    assert vizwiz(answers, [people] * 3) == pytest.approx([0.6, 0.6, 0])
 
 
 def test_gqa_forgives_nothing():
