@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ from shared.endpoints.models.known import ModelCatalogue
 from shared.errors import InputError
 from shared.program.reporting.progress import ProgressReport, report_progress
 from shared.records import Split
-from shared.records.pair_rows import PairRow, pair_of
+from shared.records.pair_rows import OWN_COLUMNS, PairColumns, PairRow, pair_of, rows_of
 
 FILE_SUFFIXES: Final = frozenset({".csv", ".jsonl", ".parquet"})
 SPLIT_SEED: Final = 0
@@ -116,7 +117,11 @@ async def export_file(
     Return how many. Pairs are streamed: memory does not grow with their number.
     """
     # Imported here, for pyarrow takes half the memory of a run, which needs none of it.
-    from shared.corpus import CSV_PAIR_COLUMNS, write_pair_rows  # noqa: PLC0415
+    from shared.corpus import (  # noqa: PLC0415
+        CSV_PAIR_COLUMNS,
+        write_pair_columns,
+        write_pair_rows,
+    )
 
     extra = columns_of(reports)
     judged = ("label_review", "label_before_review", "label_sample") if reviewed.judged else ()
@@ -124,8 +129,12 @@ async def export_file(
     def write(go_on: Callable[[], None]) -> int:
         kept = _KeptPairs(ledger, reports, models)
         product = ("product",) if kept.products.are_told else ()
-        rows = reviewed.chosen(lambda: kept.rows(go_on))
         columns = (*CSV_PAIR_COLUMNS, *product, *judged)
+        if not reviewed.is_told:
+            of_file = columns if path.suffix.lower() == ".csv" else OWN_COLUMNS
+            pages = kept.pages(go_on, {*of_file, *(["extra"] if extra else [])})
+            return write_pair_columns(pages, path, csv_columns=columns, extra=extra)
+        rows = reviewed.chosen(lambda: kept.rows(go_on))
         return write_pair_rows(rows, path, csv_columns=columns, extra=extra)
 
     return await in_thread(write)
@@ -265,7 +274,14 @@ class _KeptPairs:
 
     def rows(self, go_on: Callable[[], None]) -> Iterator[PairRow]:
         """Yield the pairs with their products; ``go_on`` is called before each page of them."""
-        pages = pages_of_pairs(self._ledger, self._versions, self.products.of, self._models)
+        return chain.from_iterable(map(rows_of, self.pages(go_on, PairRow._fields)))
+
+    def pages(self, go_on: Callable[[], None], wanted: Collection[str]) -> Iterator[PairColumns]:
+        """Yield the same, page by page, as columns, of which some are ``wanted``."""
+        product_of = self.products.of
+        pages = pages_of_pairs(
+            self._ledger, self._versions, product_of, self._models, wanted=wanted
+        )
         for page in pages:
             go_on()
-            yield from page
+            yield page

@@ -14,6 +14,7 @@ from shared.corpus.pair_writing import (
     PAIR_SCHEMA,
     WRITE_BATCH,
     pair_table,
+    write_pair_columns,
     write_pair_rows,
     write_pairs,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "with_extra",
     "write_csv_rows",
     "write_json",
+    "write_pair_columns",
     "write_pair_rows",
     "write_pairs",
     "write_predictions",

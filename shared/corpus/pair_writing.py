@@ -1,6 +1,7 @@
-"""Writes rows of pairs as CSV, JSON lines or Parquet: some thousands at a time, column by column.
+"""Writes pairs as CSV, JSON lines or Parquet: some thousands at a time, column by column.
 
-To make an object of each row and to ask for its cells by name takes several times as long.
+To make an object of each and to ask for its cells by name takes several times as long. Most columns
+hold the same in all rows, or few things often: such cells are made once.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from json.encoder import encode_basestring
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,11 +24,14 @@ from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.records import QAPair
 from shared.records.column_kinds import NO_EXTRA, ExtraColumns
-from shared.records.pair_rows import PairRow, pair_row
+from shared.records.pair_rows import PairColumns, PairRow, columns_of, pair_row
 
 WRITE_BATCH: Final = 10_000
 """Rows in a row group of Parquet."""
-_TEXT_BATCH: Final = 2_000
+_BATCH: Final = 2_000
+_OFTEN: Final = 4
+"""Times that each text stands in a column, on average, from which on it is encoded once."""
+_PLAIN: Final = (str, NoneType)
 _DUMPED: Final = json.JSONEncoder(ensure_ascii=False).encode
 PAIR_SCHEMA: Final = pa.schema(
     [
@@ -74,7 +78,19 @@ def write_pair_rows(
     csv_columns: Sequence[str] = CSV_PAIR_COLUMNS,
     extra: ExtraColumns = NO_EXTRA,
 ) -> int:
-    """Write rows as ``.csv``, ``.jsonl`` or ``.parquet``; return how many.
+    """Write rows as ``write_pair_columns`` writes their columns; return how many."""
+    batches = map(columns_of, _batches(iter(rows)))
+    return write_pair_columns(batches, path, csv_columns=csv_columns, extra=extra)
+
+
+def write_pair_columns(
+    batches: Iterable[PairColumns],
+    path: Path,
+    *,
+    csv_columns: Sequence[str] = CSV_PAIR_COLUMNS,
+    extra: ExtraColumns = NO_EXTRA,
+) -> int:
+    """Write pairs, some at a time, as ``.csv``, ``.jsonl`` or ``.parquet``; return how many.
 
     CSV holds ``csv_columns`` of the fields; the other formats hold every one. ``extra`` are further
     columns of all.
@@ -82,7 +98,7 @@ def write_pair_rows(
     Raises:
         InputError: another suffix, or a place that cannot be written.
     """
-    writers: dict[str, Callable[[ExtraColumns, Iterator[PairRow], Path], int]] = {
+    writers: dict[str, Callable[[ExtraColumns, Iterator[PairColumns], Path], int]] = {
         ".csv": partial(_write_csv, csv_columns),
         ".jsonl": _write_jsonl,
         ".parquet": _write_parquet,
@@ -91,74 +107,100 @@ def write_pair_rows(
     if writer is None:
         raise InputError(f"{path}: cannot tell the format; use .csv, .jsonl or .parquet")
     with atomic_path(path) as part:
-        return writer(extra, iter(rows), part)
+        filled = (_with_extra(columns, extra) for columns in batches if columns[0])
+        return writer(extra, filled, part)
 
 
 def pair_table(rows: Sequence[PairRow], extra: ExtraColumns) -> pa.Table:
     """Return rows as one table, its columns those of ``PAIR_SCHEMA`` and the ``extra`` ones."""
-    schema = with_extra(PAIR_SCHEMA, extra)
-    columns = _columns(rows, extra) if rows else repeat((), len(schema))
-    arrays = [pa.array(cells, each.type) for cells, each in zip(columns, schema, strict=True)]
+    return _table(_with_extra(columns_of(rows), extra), with_extra(PAIR_SCHEMA, extra))
+
+
+def _table(columns: PairColumns, schema: pa.Schema) -> pa.Table:
+    arrays = [_array(cells, each.type) for cells, each in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _columns(rows: Sequence[PairRow], extra: ExtraColumns) -> Sequence[Sequence[Any]]:
-    """Return the columns of rows; ``None`` stands where a pair has nothing in a further one."""
-    *columns, further = zip(*rows, strict=True)
-    if extra:
-        named = [dict(cells) for cells in further]
-        columns += [tuple(cells.get(name) for cells in named) for name in extra]
-    return columns
+def _array(cells: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if _are_alike(cells):
+        return pa.repeat(pa.scalar(cells[0], kind), len(cells))
+    return pa.array(cells, kind)
 
 
-def _batches(rows: Iterator[PairRow], size: int) -> Iterator[list[PairRow]]:
-    while batch := list(islice(rows, size)):
+def _are_alike(cells: Sequence[Any]) -> bool:
+    """Return whether cells are one text, or all empty; numbers, which equal others, never are."""
+    return bool(cells) and isinstance(cells[0], _PLAIN) and cells.count(cells[0]) == len(cells)
+
+
+def _with_extra(columns: PairColumns, extra: ExtraColumns) -> PairColumns:
+    """Return columns with the last parted; ``None`` stands where a pair has nothing in one."""
+    *own, further = columns
+    named = [dict(cells) for cells in further] if extra else []
+    return [*own, *([cells.get(name) for cells in named] for name in extra)]
+
+
+def _batches(rows: Iterator[PairRow]) -> Iterator[list[PairRow]]:
+    while batch := list(islice(rows, _BATCH)):
         yield batch
 
 
 def _write_csv(
-    csv_columns: Sequence[str], extra: ExtraColumns, rows: Iterator[PairRow], part: Path
+    csv_columns: Sequence[str], extra: ExtraColumns, batches: Iterator[PairColumns], part: Path
 ) -> int:
     names = [*csv_columns, *extra]
     places = [[*PAIR_SCHEMA.names, *extra].index(name) for name in names]
-
-    def cells() -> Iterator[Sequence[object]]:
-        for batch in _batches(rows, _TEXT_BATCH):
-            columns = _columns(batch, extra)
-            yield from zip(*(columns[place] for place in places), strict=True)
-
-    return write_cells(names, cells(), part)
+    rows = (zip(*(columns[place] for place in places), strict=True) for columns in batches)
+    return write_cells(names, chain.from_iterable(rows), part)
 
 
-def _write_jsonl(extra: ExtraColumns, rows: Iterator[PairRow], part: Path) -> int:
+def _write_jsonl(extra: ExtraColumns, batches: Iterator[PairColumns], part: Path) -> int:
     names = [*PAIR_SCHEMA.names, *extra]
-    heads = (json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in names)
-    line = "{" + ", ".join(f"{head}: %s" for head in heads) + "}\n"
+    heads = [f"{', ' * bool(place)}{_DUMPED(name)}: " for place, name in enumerate(names)]
     count = 0
-    with part.open("w", encoding="utf-8") as file:
-        for batch in _batches(rows, _TEXT_BATCH):
-            count += len(batch)
-            columns = map(_json_texts, _columns(batch, extra))
-            file.writelines(map(line.__mod__, zip(*columns, strict=True)))
+    with part.open("wb") as file:
+        for columns in batches:
+            count += len(columns[0])
+            file.write(_json_lines(heads, columns).encode())
     return count
 
 
-def _json_texts(cells: Sequence[object]) -> Iterable[str]:
+def _json_lines(heads: Sequence[str], columns: PairColumns) -> str:
+    """Return a line for each row: an object of its cells, each behind its head."""
+    parts: list[Iterable[str]] = []
+    count = len(columns[0])
+    text = "{"
+    for head, cells in zip(heads, columns, strict=True):
+        text += head
+        if _are_alike(cells):
+            text += _DUMPED(cells[0])
+        else:
+            parts += [repeat(text, count), _json_texts(cells)]
+            text = ""
+    parts.append(repeat(f"{text}}}\n", count))
+    return "".join(chain.from_iterable(zip(*parts, strict=True)))
+
+
+def _json_texts(cells: Sequence[Any]) -> Iterable[str]:
     """Return each cell of a column as ``json.dumps`` writes it."""
     kinds = set(map(type, cells))
-    if kinds == {str}:
-        return map(encode_basestring, cast("Sequence[str]", cells))
-    if kinds == {NoneType}:
-        return repeat("null", len(cells))
-    return map(_DUMPED, cells)
+    if not kinds <= {str, NoneType}:
+        return map(_DUMPED, cells)
+    different = set(cells)
+    if _OFTEN * len(different) <= len(cells):
+        return map({cell: _DUMPED(cell) for cell in different}.__getitem__, cells)
+    return map(encode_basestring if NoneType not in kinds else _DUMPED, cells)
 
 
-def _write_parquet(extra: ExtraColumns, rows: Iterator[PairRow], part: Path) -> int:
+def _write_parquet(extra: ExtraColumns, batches: Iterator[PairColumns], part: Path) -> int:
+    schema = with_extra(PAIR_SCHEMA, extra)
     count = 0
-    with pq.ParquetWriter(part, with_extra(PAIR_SCHEMA, extra)) as writer:
-        for batch in _batches(rows, WRITE_BATCH):
-            writer.write_table(pair_table(batch, extra))
-            count += len(batch)
-        if not count % WRITE_BATCH:
-            writer.write_table(pair_table((), extra))
+    rest = _table([()] * len(schema), schema)
+    with pq.ParquetWriter(part, schema) as writer:
+        for columns in batches:
+            count += len(columns[0])
+            rest = pa.concat_tables([rest, _table(columns, schema)])
+            while rest.num_rows >= WRITE_BATCH:
+                writer.write_table(rest.slice(0, WRITE_BATCH))
+                rest = rest.slice(WRITE_BATCH)
+        writer.write_table(rest)
     return count

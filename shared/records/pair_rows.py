@@ -1,14 +1,15 @@
 """Pairs as rows: what files of pairs hold of each, cell by cell, in the order of their columns.
 
-A ``QAPair`` takes several times as long to make as a row; whoever passes on millions of pairs
-passes on rows.
+A ``QAPair`` takes several times as long to make as a row, and a row as long as all else that is
+done for a pair; whoever passes on millions of pairs passes on rows, or columns of many of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, cast
 
 from shared.records.boxes import Box
 from shared.records.records import NO_RIGHT_ANSWER, Provenance, QAPair, Split
@@ -48,6 +49,30 @@ class PairRow(NamedTuple):
     def has_right_answer(self) -> bool:
         """Tell whether the answer may be right: people did not say that there is none."""
         return self.label_review not in NO_RIGHT_ANSWER
+
+
+OWN_COLUMNS: Final = PairRow._fields[:-1]
+"""Those that every pair has."""
+PairColumns = Sequence[Sequence[Any]]
+"""The cells of several rows, column by column, in the order of ``PairRow``."""
+# As ``PairRow._make``, without a call of Python's for each of millions.
+_NEW_ROW: Final[Callable[[tuple[object, ...]], PairRow]] = partial(tuple.__new__, PairRow)
+
+
+def rows_of(columns: PairColumns) -> Iterator[PairRow]:
+    """Yield the rows whose cells are given by column."""
+    return map(_NEW_ROW, zip(*columns, strict=True))
+
+
+def columns_of(rows: Sequence[PairRow]) -> PairColumns:
+    """Return the columns of rows."""
+    return list(zip(*rows, strict=True)) if rows else [()] * len(PairRow._fields)
+
+
+def filled_columns(count: int, **known: Sequence[Any]) -> PairColumns:
+    """Return the columns of ``count`` rows of which those are known; others hold what is usual."""
+    usual = PairRow._field_defaults
+    return [known[name] if name in known else (usual[name],) * count for name in PairRow._fields]
 
 
 def pair_row(pair: QAPair) -> PairRow:

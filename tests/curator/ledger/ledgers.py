@@ -26,7 +26,7 @@ from curator.ledger.database.plain import reading
 from curator.ledger.queries.pairs import pages_of_pairs
 from shared.endpoints.keys.asked_model import AskedModel
 from shared.records import ImageRef, Listing
-from shared.records.pair_rows import PairRow
+from shared.records.pair_rows import PairRow, rows_of
 
 FIRST_RELEASE = Path(__file__).parent / "database" / "ledger_0001.sql"
 CAMPAIGN = Campaign((AskedModel("gemini-x"),), "1-abc", 3)
@@ -140,4 +140,4 @@ def kept_pairs(path: Path, *campaign_ids: int, models: Collection[str] = ()) -> 
     """Return the pairs of campaigns as they are exported, of prompts without a version."""
     versions = dict.fromkeys(campaign_ids or (1,), lambda *_: "")
     pages = pages_of_pairs(path, versions, lambda *_: "", models)
-    return [row for page in pages for row in page]
+    return [row for page in pages for row in rows_of(page)]
