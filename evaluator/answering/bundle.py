@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from shared.questions.folding import AS_IT_COMES
 from shared.vqa.answerer import Answer
 
 if TYPE_CHECKING:
-    from shared.onnx_vqa.runtime import OnnxVqa, Seen
+    from shared.onnx_vqa.runtime import OnnxVqa
 
 NO_REGIONS: Final = "regions behind an answer need gradients, which an exported model has not"
 
@@ -50,8 +50,9 @@ class BundleAnswerer:
             device="cpu",
             dtype="float32",
             architecture=f"{manifest['architecture']}, {self._bundle.engine}",
-            computed_once="image features, keys and values of the cross-attention",
+            computed_once=self._bundle.computed_once,
             question_folding=self._folding(),
+            answer_cleaning=manifest.get("cleaning", ""),
         )
 
     def _folding(self) -> str:
@@ -62,12 +63,15 @@ class BundleAnswerer:
         """Return pixels ``(1, C, H, W)``."""
         return self._bundle.prepare(image)
 
-    def remember(self, images: Sequence[NDArray[np.float32]]) -> Seen:
+    def remember(self, images: Sequence[NDArray[np.float32]]) -> Any:  # noqa: ANN401 (its family's)
         """Encode the images."""
         return self._bundle.remember(images)
 
     def answer(
-        self, memory: Seen, image_of: Sequence[int], questions: Sequence[str]
+        self,
+        memory: Any,  # noqa: ANN401 (what ``remember`` returned)
+        image_of: Sequence[int],
+        questions: Sequence[str],
     ) -> list[Answer]:
         """Answer each question about its image, greedily."""
         answers = self._bundle.answer(memory, image_of, questions)
@@ -75,7 +79,8 @@ class BundleAnswerer:
 
 
 def _loaded(folder: str) -> OnnxVqa:
-    from shared.onnx_vqa.runtime import BundleError, OnnxVqa  # noqa: PLC0415 (an extra)
+    from shared.onnx_vqa.manifest import BundleError  # noqa: PLC0415 (an extra)
+    from shared.onnx_vqa.runtime import OnnxVqa  # noqa: PLC0415
 
     try:
         # Replicas that share a machine share its cores as torch's would.

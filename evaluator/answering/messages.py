@@ -41,7 +41,7 @@ class ModelFacts:
     question_folding: str = ""
     """What of a question's spelling the model does not hear, see ``shared.questions.folding``."""
     answer_cleaning: str = ""
-    """By which rule answers are taken out of what is said, see ``shared.vqa.inputs.cleaning``."""
+    """By which rule answers are taken out of what is said, see ``shared.questions.cleaning``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ from shared.images.source import image_source
 from shared.program.async_stopping import AsyncStopSignal, stop_on_signals
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
+from shared.questions.cleaning import CLEANING
 from shared.records import Question as AskedQuestion
-from shared.vqa.inputs.cleaning import CLEANING
 
 log = EventLog(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.endpoints.protocols.annotator import FINISHED, PROMPT_BLOCKED, Reply
-from shared.vqa.inputs.cleaning import cleaned
+from shared.questions.cleaning import cleaned
 
 _CUT_OFF: Final = "MAX_TOKENS"
 

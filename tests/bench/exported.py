@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-import torch
-
-from shared.vqa.loading import load_blip
 from shared.vqa.names.model_names import resolve_model
-from shared.vqa.quantization import Quantization
 from tests.bench.inference import full_size_model, make_pictures
 from tests.bench.measure import Comparison
-from trainer.export.bundle import Provenance, graph_path, write_bundle
-from trainer.export.graphs import GRAPHS, write_graph
+from trainer.export.bundle import Provenance, write_bundle, write_graphs
+from trainer.export.families.opening import opened_exportable
 from trainer.export.measure import ImageQuestions, Kind, Measurement, measure
 from trainer.export.variants import Variant
 
@@ -55,11 +51,10 @@ def _compare(name: str, model: str, folder: Path, pictures: int) -> Iterator[Com
 
 
 def _int8_bundle(model: str, folder: Path) -> Path:
-    loaded = load_blip(model, quantization=Quantization.NONE, device=torch.device("cpu"))
+    exportable = opened_exportable(model)
     graphs = folder / "graphs"
     graphs.mkdir()
-    for name in GRAPHS:
-        write_graph(name, loaded.blip, graph_path(graphs, name))
+    list(write_graphs(exportable, graphs))
     provenance = Provenance("of the bench", "", "")
-    write_bundle(graphs, loaded, Variant.INT8, provenance, folder / "int8")
+    write_bundle(graphs, exportable, Variant.INT8, provenance, folder / "int8")
     return folder / "int8"

@@ -23,8 +23,8 @@ from shared.vqa.packed.record import PackedPart, PackedRecord, write_packed_reco
 from shared.vqa.quantization import Quantization
 from tests.bench.inference import full_size_model
 from tests.models import learner_of_blip
-from trainer.export.bundle import Provenance, bytes_in, graph_path, write_bundle
-from trainer.export.graphs import GRAPHS, write_graph
+from trainer.export.bundle import Provenance, bytes_in, write_bundle, write_graphs
+from trainer.export.families.blip import exportable_blip
 from trainer.export.variants import Variant
 from trainer.fitting.adapter import add_adapter
 from trainer.learners.families import load_learner
@@ -59,10 +59,12 @@ def sizes(folder: Path) -> Iterator[tuple[str, int]]:
 def _bundles(model: LoadedModel, folder: Path) -> Iterator[tuple[str, int]]:
     graphs = folder / "graphs"
     graphs.mkdir()
-    for name in GRAPHS:
-        write_graph(name, model.blip, graph_path(graphs, name))
+    exportable = exportable_blip(model)
+    list(write_graphs(exportable, graphs))
     for variant in Variant:
-        write_bundle(graphs, model, variant, Provenance("random", "", ""), folder / f"{variant}.d")
+        write_bundle(
+            graphs, exportable, variant, Provenance("random", "", ""), folder / f"{variant}.d"
+        )
         yield f"trainer export, {variant}", bytes_in(folder / f"{variant}.d")
 
 

@@ -1,26 +1,23 @@
-"""A bundle: the folder with three graphs, tokenizer, preprocessing and the code that runs them."""
+"""A bundle: the folder with graphs, tokenizer, preprocessing and the code that runs them."""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from transformers import BaseImageProcessor
-
 from shared.corpus import write_json
-from shared.errors import InputError
 from shared.files.digests import file_digest
-from shared.images import pixels
-from shared.onnx_vqa import runtime
-from shared.questions.folding import AS_IT_COMES, QuestionFolding, spellings
-from shared.vqa.blip.config import token_ids
-from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
+from shared.onnx_vqa import manifest, runtime
 from shared.vqa.inputs.tokenizer_state import forget_last_texts
-from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import architecture
-from trainer.export.graphs import GRAPHS
+from trainer.export.families.exportable import Exportable
+from trainer.export.families.questions import question_rules
+from trainer.export.graphs import write_graph
 from trainer.export.openvino_graphs import SUFFIX, write_openvino
 from trainer.export.targets import Target
 from trainer.export.variants import Variant, write_variant
@@ -42,113 +39,99 @@ class Provenance:
 
 
 def graph_path(folder: Path, name: str, target: Target = Target.ONNX) -> Path:
-    """Return where a bundle's folder has one of ``GRAPHS``."""
+    """Return where a bundle's folder has one of its graphs."""
     return folder / f"{name}{SUFFIX if target is Target.OPENVINO else '.onnx'}"
 
 
 def write_bundle(
     graphs: Path,
-    model: LoadedModel,
+    exportable: Exportable,
     variant: Variant,
     provenance: Provenance,
     folder: Path,
     *,
     target: Target = Target.ONNX,
 ) -> None:
-    """Write everything but the card, from the float32 ONNX graphs in the folder ``graphs``.
-
-    Raises:
-        InputError: the model's preprocessing does something else than the runtime can.
-    """
+    """Write everything but the card, from the float32 ONNX graphs in the folder ``graphs``."""
     folder.mkdir(parents=True, exist_ok=True)
-    preprocessing = image_rules(model.image_processor)
-    for name in GRAPHS:
+    names, model = list(exportable.graphs), exportable.model
+    for name in names:
         write = write_openvino if target is Target.OPENVINO else write_variant
         write(graph_path(graphs, name), variant, graph_path(folder, name, target))
     forget_last_texts(model.tokenizer)
     model.tokenizer.backend_tokenizer.save(str(folder / _TOKENIZER))
-    ids = token_ids(model.blip.config)
-    manifest = {
-        "format": runtime.WITH_OPENVINO if target is Target.OPENVINO else runtime.FORMAT,
+    said = {
+        **_format(exportable.family, target),
         "variant": variant.value,
-        "architecture": architecture(model.blip.config),
+        "architecture": architecture(model.network.config),
         "model": provenance.model,
         "revision": provenance.revision,
         "adapter_sha256": provenance.adapter_sha256,
-        "graphs": {name: graph_path(folder, name, target).name for name in GRAPHS},
-        "sha256": _digests(folder, target),
+        "graphs": {name: graph_path(folder, name, target).name for name in names},
+        "sha256": _digests(folder, names, target),
         "providers": list(_PROVIDERS if target is Target.TENSORRT else ()),
         "tokenizer": _TOKENIZER,
-        "tokens": {"start": ids.start, "end": ids.end, "pad": ids.pad},
         "questions": question_rules(model.folding),
-        "max_question_tokens": model.max_question_tokens,
-        "max_new_tokens": MAX_NEW_TOKENS,
-        "image": preprocessing,
+        **exportable.stated,
     }
-    write_json(manifest, folder / runtime.MANIFEST)
+    write_json(said, folder / manifest.MANIFEST)
     (folder / RUNTIME).write_text(standalone_runtime(), encoding="utf-8")
 
 
-def _digests(folder: Path, target: Target) -> dict[str, str]:
-    graphs = {name: graph_path(folder, name, target) for name in GRAPHS}
+def write_graphs(exportable: Exportable, folder: Path) -> Iterator[str]:
+    """Write the float32 ONNX graphs into a folder; yields each name when it is there."""
+    for name, graph in exportable.graphs.items():
+        write_graph(graph, graph_path(folder, name))
+        yield name
+
+
+def _format(family: str, target: Target) -> dict[str, Any]:
+    """Return the lowest format that says what is in a bundle."""
+    if family == manifest.BLIP:
+        openvino = target is Target.OPENVINO
+        return {"format": manifest.WITH_OPENVINO if openvino else manifest.FORMAT}
+    engine = "openvino" if target is Target.OPENVINO else "onnx"
+    return {"format": manifest.WITH_FAMILIES, "family": family, "engine": engine}
+
+
+def _digests(folder: Path, names: Sequence[str], target: Target) -> dict[str, str]:
+    graphs = {name: graph_path(folder, name, target) for name in names}
     if target is Target.OPENVINO:
         graphs |= {f"{name} weights": path.with_suffix(".bin") for name, path in graphs.items()}
     return {name: file_digest(path) for name, path in graphs.items()}
 
 
 def standalone_runtime() -> str:
-    """Return the runtime with the module that opens pictures in the place of its import."""
-    source, pixels_source = (
-        Path(module.__file__ or "").read_text(encoding="utf-8") for module in (runtime, pixels)
-    )
-    first, *body = ast.parse(pixels_source).body
-    assert isinstance(first, ast.Expr), "a docstring, which has its place at a module's start"
-    imports = [node for node in body if isinstance(node, ast.ImportFrom)]
-    [future] = [node for node in imports if node.module == "__future__"]
-    inlined = "\n".join(pixels_source.splitlines()[future.end_lineno or 0 :]).strip()
-    [place] = [
-        node
-        for node in ast.parse(source).body
-        if isinstance(node, ast.ImportFrom) and node.module == pixels.__name__
-    ]
-    lines = source.splitlines()
-    lines[place.lineno - 1 : place.end_lineno] = [inlined, ""]
-    return "\n".join(lines) + "\n"
+    """Return the runtime with all that it imports of this project in the place of the imports."""
+    docstring, *body = ast.parse(source := _source(runtime.__name__)).body
+    inlined = _inlined(runtime.__name__, set())
+    head = "\n".join(source.splitlines()[: docstring.end_lineno])
+    assert isinstance(body[0], ast.ImportFrom), "of what Python is to come, which stands first"
+    return f"{head}\n\nfrom __future__ import annotations\n\n{inlined}\n"
 
 
-def question_rules(folding: QuestionFolding) -> dict[str, Any]:
-    """Return how a question is folded, for the runtime; empty where it is taken as it comes."""
-    if folding == AS_IT_COMES:
-        return {}
-    return {
-        "folding": folding.name.value,
-        "version": folding.version,
-        "ending": folding.ending,
-        "spellings": dict(spellings(folding.version)),
-    }
+def _inlined(module: str, done: set[str]) -> str:
+    """Return a module's code after that of the modules of this project that it imports."""
+    if module in done:
+        return ""
+    done.add(module)
+    source = _source(module)
+    lines, before = source.splitlines(), []
+    for node in ast.parse(source).body:
+        imported = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+        is_docstring = isinstance(node, ast.Expr) and node.lineno == 1
+        if imported.startswith("shared."):
+            before.append(_inlined(imported, done))
+        elif imported != "__future__" and not is_docstring:
+            continue
+        for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+            lines[number] = ""
+    own = re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip()
+    return "\n\n\n".join(filter(None, [*before, own]))
 
 
-def image_rules(processor: BaseImageProcessor) -> dict[str, Any]:
-    """Return how a picture becomes pixels, for the runtime.
-
-    Raises:
-        InputError: not by resizing to one size, rescaling and normalising.
-    """
-    size = processor.size
-    steps = (processor.do_resize, processor.do_rescale, processor.do_normalize)
-    if not all(steps) or not (size.height and size.width):
-        raise InputError(
-            "the model's image processor does not resize to one size, rescale and normalise, and "
-            "nothing else is exported; see its preprocessor_config.json"
-        )
-    return {
-        "height": size.height,
-        "width": size.width,
-        "resample": int(processor.resample),
-        "rescale": processor.rescale_factor,
-        "mean": list(processor.image_mean),
-        "std": list(processor.image_std),
-    }
+def _source(module: str) -> str:
+    return Path(import_module(module).__file__ or "").read_text(encoding="utf-8")
 
 
 def bytes_in(folder: Path) -> int:

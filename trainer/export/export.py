@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import torch
 from transformers.utils import cached_file
 
 from shared.corpus import ColumnNames
@@ -16,13 +15,10 @@ from shared.errors import InputError
 from shared.files.atomic import new_folder
 from shared.program.reporting.progress import report_progress
 from shared.vqa.adapting.adapter_files import adapter_digest
-from shared.vqa.loaded import LoadedModel
-from shared.vqa.loading import BLIP, architecture, load_blip, read_config
 from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
-from shared.vqa.quantization import Quantization
 from shared.vqa.trained_on import known_training
-from trainer.export.bundle import CARD, Provenance, bytes_in, graph_path, image_rules, write_bundle
+from trainer.export.bundle import CARD, Provenance, bytes_in, write_bundle, write_graphs
 from trainer.export.card import bundle_card, comparison_section
 from trainer.export.checking import (
     CheckedModel,
@@ -33,7 +29,8 @@ from trainer.export.checking import (
     questions_of,
     require_equal,
 )
-from trainer.export.graphs import GRAPHS, write_graph
+from trainer.export.families.exportable import Exportable
+from trainer.export.families.opening import opened_exportable, require_exported
 from trainer.export.measure import Kind, measure
 from trainer.export.targets import Target
 from trainer.export.variants import Variant
@@ -44,7 +41,6 @@ from trainer.merging.carrying import carry_training_images
 from trainer.merging.merge import write_merged
 
 ORIGINAL: Final = "original"
-_CPU: Final = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +68,28 @@ def export(order: ExportOrder) -> ExportResult:
     """Write one bundle to ``order.out``, or a folder in it for each of several variants.
 
     Raises:
-        InputError: the model is no BLIP, or it, the pairs or their images cannot be used.
+        InputError: the model is of no family that is exported, or it, the pairs or their images
+            cannot be used.
         AnswersDiffer: the float32 graphs do not answer as the original does.
         NotMeasured: a process that answers failed.
         NoLibraries: npm does not bring what the page runs on.
     """
-    if order.target is Target.WEB:
-        require_libraries(order.node_modules)
     if order.adapter is not None:
         require_no_model(order.adapter)
     base = require_record(order.adapter).base if order.adapter else order.model
     if base is None:
         raise InputError("give the folder of a finished run, or --model")
-    _refuse_other_families(base)
+    require_exported(base, order.target)
+    if order.target is Target.WEB:
+        require_libraries(order.node_modules)
     questions = _questions(order, base)
     with new_folder(order.out) as part, TemporaryDirectory(dir=part) as folder:
         scratch = Path(folder)
-        model, provenance = _original(order.adapter, base, scratch / "merged")
+        exportable, provenance = _original(order.adapter, base, scratch / "merged")
         if order.target is Target.WEB:
-            require_filter(image_rules(model.image_processor))
-        bundles = _write_bundles(model, provenance, order, part, scratch)
-        models = _check(model.name, bundles, questions, order.threads)
+            require_filter(exportable.stated["image"])
+        bundles = _write_bundles(exportable, provenance, order, part, scratch)
+        models = _check(exportable.model.name, bundles, questions, order.threads)
         adapters = [] if order.adapter is None else [order.adapter]
         for variant in order.variants:
             carry_training_images(base, adapters, bundles[variant])
@@ -109,12 +106,6 @@ def export(order: ExportOrder) -> ExportResult:
     )
 
 
-def _refuse_other_families(base: str) -> None:
-    named = architecture(read_config(base))
-    if named != BLIP:
-        raise InputError(f"{base}: is a {named}; only BLIP for VQA ({BLIP}) is exported so far")
-
-
 def _questions(order: ExportOrder, base: str) -> CheckedQuestions:
     if order.data is not None and order.images is not None:
         adapters = [] if order.adapter is None else [order.adapter]
@@ -127,39 +118,38 @@ def _questions(order: ExportOrder, base: str) -> CheckedQuestions:
     return kept_questions(order.adapter, order.images, order.questions)
 
 
-def _original(adapter: Path | None, base: str, merged: Path) -> tuple[LoadedModel, Provenance]:
+def _original(adapter: Path | None, base: str, merged: Path) -> tuple[Exportable, Provenance]:
     """Return the model that is exported, with its adapter merged into it on the way."""
     if adapter is None:
-        model = load_blip(base, quantization=Quantization.NONE, device=_CPU)
-        return model, Provenance(public_name(base), model.revision, "")
+        exportable = opened_exportable(base)
+        return exportable, Provenance(public_name(base), exportable.model.revision, "")
     record = require_record(adapter)
     write_merged(adapter, record, merged)
-    model = load_blip(str(merged), quantization=Quantization.NONE, device=_CPU)
-    return model, Provenance(public_name(base), record.base_revision, adapter_digest(adapter))
+    provenance = Provenance(public_name(base), record.base_revision, adapter_digest(adapter))
+    return opened_exportable(str(merged)), provenance
 
 
 def _write_bundles(
-    model: LoadedModel,
+    exportable: Exportable,
     provenance: Provenance,
     order: ExportOrder,
     part: Path,
     scratch: Path,
 ) -> dict[Variant, Path]:
     """Write the variants, and float32 for the check where it is none of them."""
-    image_rules(model.image_processor)
     variants = order.variants
     wanted = dict.fromkeys((Variant.FLOAT32, *variants))
     graphs = scratch / "graphs"
     graphs.mkdir()
     folders = {}
-    with report_progress("writing graphs", len(GRAPHS) + len(wanted)) as progress:
-        for name in GRAPHS:
-            write_graph(name, model.blip, graph_path(graphs, name))
+    with report_progress("writing graphs", len(exportable.graphs) + len(wanted)) as progress:
+        for name in write_graphs(exportable, graphs):
             progress.advance(note=name)
         for variant in wanted:
             above = part if variant in variants else scratch
             folders[variant] = above if list(variants) == [variant] else above / variant.value
-            write_bundle(graphs, model, variant, provenance, folders[variant], target=order.target)
+            place = folders[variant]
+            write_bundle(graphs, exportable, variant, provenance, place, target=order.target)
             progress.advance(note=variant.value)
     return folders
 

@@ -13,6 +13,7 @@ from typing import Final
 import torch
 from PIL import Image
 
+from shared.questions.cleaning import CLEANING, cleaned
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.chat.abilities import Keeping, has_picture_tokens
 from shared.vqa.chat.keeping.decoding import RowDecoder
@@ -27,7 +28,6 @@ from shared.vqa.chat.keeping.rows_keeper import RowsKeeper
 from shared.vqa.chat.processor import Picture, open_processor, picture_marks
 from shared.vqa.chat.proof import proved_keeping
 from shared.vqa.greedy import answers_of, end_tokens
-from shared.vqa.inputs.cleaning import CLEANING, cleaned
 from shared.vqa.loaded import LoadedModel
 
 MEMORY_BYTES_ON_CPU: Final = 256 * 2**20

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InputError
-from shared.onnx_vqa.runtime import fold as fold_in_a_bundle
+from shared.onnx_vqa.words import fold as fold_in_a_bundle
 from shared.questions.folding import (
     AS_IT_COMES,
     ASKED,
@@ -22,7 +22,7 @@ from shared.questions.folding import (
 from shared.questions.prior import QuestionPrior
 from shared.questions.types import question_type
 from shared.records import QAPair
-from trainer.export.bundle import question_rules
+from trainer.export.families.questions import question_rules
 
 ALIKE = (
     "What is the main color of the chair's armor",

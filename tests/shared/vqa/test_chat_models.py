@@ -14,11 +14,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from shared.errors import AdapterNotApplied, InputError
+from shared.questions.cleaning import CLEANING, cleaned
 from shared.vqa.adapting.adapter_files import adapter_digest
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.chat.abilities import Keeping
 from shared.vqa.families import load_answerer
-from shared.vqa.inputs.cleaning import CLEANING, cleaned
 from shared.vqa.inputs.instruction import Instruction, default_prompt, write_instruction
 from shared.vqa.quantization import Quantization
 

@@ -4,8 +4,8 @@ import pytest
 
 from shared.images.decoding import open_image
 from tests.models import QUESTIONS, SHAPE, load_float, save_tiny_model
-from trainer.export.bundle import Provenance, graph_path, write_bundle
-from trainer.export.graphs import GRAPHS, write_graph
+from trainer.export.bundle import Provenance, write_bundle, write_graphs
+from trainer.export.families.blip import exportable_blip
 from trainer.export.variants import Variant
 
 ONE_LAYER = SHAPE.model_copy(update={"vision_layers": 1, "question_layers": 1})
@@ -20,12 +20,11 @@ def original(tmp_path_factory):
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory, original):
     folder = tmp_path_factory.mktemp("bundles")
-    model = load_float(original)
-    for name in GRAPHS:
-        write_graph(name, model.blip, graph_path(folder, name))
+    exportable = exportable_blip(load_float(original))
+    list(write_graphs(exportable, folder))
     provenance = Provenance("tiny", "r1", "")
     for variant in Variant:
-        write_bundle(folder, model, variant, provenance, folder / variant)
+        write_bundle(folder, exportable, variant, provenance, folder / variant)
     return folder
 
 

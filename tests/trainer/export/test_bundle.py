@@ -1,5 +1,6 @@
 """What onnxruntime answers is what the model answers, with nothing but the bundle."""
 
+import ast
 import json
 import shutil
 import subprocess
@@ -18,14 +19,15 @@ from evaluator.answering.replica_settings import replica_settings
 from shared.corpus import write_pairs
 from shared.errors import InputError
 from shared.onnx_vqa import MANIFEST, is_bundle
-from shared.onnx_vqa.runtime import BundleError, OnnxVqa
+from shared.onnx_vqa.manifest import BundleError
+from shared.onnx_vqa.runtime import OnnxVqa
 from shared.program.cli import run_program
 from shared.records import Question
 from shared.vqa.inputs.preprocessing import pixel_values
 from tests.models import QUESTIONS, SHAPE, load_float
 from tests.trainer.export.answers import answers_of_bundle, answers_of_model
-from trainer.export.bundle import RUNTIME, graph_path
-from trainer.export.graphs import GRAPHS
+from trainer.export.bundle import RUNTIME, graph_path, standalone_runtime
+from trainer.export.families.blip import GRAPHS
 from trainer.export.variants import Variant
 
 pytestmark = pytest.mark.xdist_group("export")  # its graphs are made once
@@ -105,6 +107,22 @@ def test_a_bundle_needs_neither_torch_nor_this_project(bundles, pictures, images
         f"{question}: {answer.text} ({answer.confidence:.2f})"
         for question, answer in zip(asked, answers, strict=True)
     ]
+
+
+def test_no_name_stands_for_two_things_in_what_a_bundle_runs():
+    named = {}
+    for node in ast.parse(standalone_runtime()).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names = [name]
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                names = [name]
+            case _:
+                names = []
+        for name in names:
+            assert name not in named, f"{name}: in lines {named[name]} and {node.lineno}"
+            named[name] = node.lineno
+    assert {"OnnxVqa", "cleaned", "pixels_by", "rgb"} <= named.keys()
 
 
 def test_the_evaluator_takes_a_bundle_for_a_model(bundles, original, pictures, tiny_adapter):

@@ -12,7 +12,7 @@ from shared.onnx_vqa import MANIFEST
 from shared.program.cli import run_program
 from shared.program.settings import validated
 from shared.vqa.trained_on import known_training
-from tests.families import save_vilt
+from tests.families import SAVED
 from tests.places import files_that_name
 from tests.trainer.recipes import fit_settings, write_data
 from trainer.__main__ import app
@@ -48,7 +48,10 @@ def test_one_answer_that_differs_is_an_error(pictures):
 def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
     tmp_path, original, tiny_adapter, tmp_path_factory, capsys
 ):
-    vilt = save_vilt(tmp_path_factory.mktemp("vilt") / "model")
+    others = {
+        name: SAVED[name](tmp_path_factory.mktemp(name) / "model")
+        for name in ("vilt", "git", "blip2-t5")
+    }
     capsys.readouterr()
     out = tmp_path / "out"
     (tmp_path / "there").mkdir()
@@ -59,7 +62,12 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
         "or --model, and not both": ("--out", out),
         f"give it as --model {original}": (original, "--out", out),
         "run.json is missing": (tiny_adapter, "--out", out),
-        "only BLIP for VQA": ("--model", vilt, "--out", out, *questions),
+        "only BLIP, ViLT": ("--model", others["git"], "--out", out, *questions),
+        "is an encoder-decoder": ("--model", others["blip2-t5"], "--out", out, *questions),
+        "the page answers with BLIP": (
+            *("--to", "web", "--node-modules", tmp_path),
+            *("--model", others["vilt"], "--out", out, *questions),
+        ),
         "say with --data and --images": ("--model", original, "--out", out),
         "holds none of the": ("--model", original, "--out", out, *questions[:3], tmp_path),
         "did you mean 'answer'?": (

@@ -14,6 +14,7 @@ from shared.onnx_vqa.runtime import OnnxVqa
 from tests.models import load_float
 from tests.trainer.export.answers import answers_of_bundle
 from trainer.export.bundle import Provenance, write_bundle
+from trainer.export.families.blip import exportable_blip
 from trainer.export.targets import Target
 from trainer.export.variants import Variant
 
@@ -23,13 +24,13 @@ pytestmark = pytest.mark.xdist_group("export")  # its graphs are made once
 @pytest.fixture(scope="module")
 def for_target(bundles, original, tmp_path_factory):
     folder = tmp_path_factory.mktemp("targets")
-    model = load_float(original)
+    exportable = exportable_blip(load_float(original))
 
     def made(target, variant):
         place = folder / f"{target}-{variant}"
         if not place.exists():
             provenance = Provenance("tiny", "r1", "")
-            write_bundle(bundles, model, variant, provenance, place, target=target)
+            write_bundle(bundles, exportable, variant, provenance, place, target=target)
         return place
 
     return made

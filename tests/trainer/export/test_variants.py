@@ -12,7 +12,7 @@ from shared.onnx_vqa.runtime import OnnxVqa
 from tests.models import SHAPE, load_float
 from tests.trainer.export.answers import answers_of_bundle, answers_of_model
 from trainer.export.bundle import graph_path
-from trainer.export.graphs import GRAPHS
+from trainer.export.families.blip import GRAPHS
 from trainer.export.variants import NotPacked, Variant, write_variant
 
 pytestmark = pytest.mark.xdist_group("export")  # its graphs are made once

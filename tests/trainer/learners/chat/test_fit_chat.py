@@ -19,10 +19,10 @@ from shared.corpus import read_json, read_pairs
 from shared.errors import InputError
 from shared.images.decoding import open_image
 from shared.program.settings import validated
+from shared.questions.cleaning import cleaned
 from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.chat.processor import Picture
 from shared.vqa.families import load_answerer
-from shared.vqa.inputs.cleaning import cleaned
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE, Instruction
 from shared.vqa.quantization import Quantization
 from tests.chat_models import CHAT_MODELS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.vqa.inputs.cleaning import cleaned
+from shared.questions.cleaning import cleaned
 
 
 @pytest.mark.parametrize(
