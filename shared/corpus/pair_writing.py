@@ -18,8 +18,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared.corpus.csv_writing import write_columns
 from shared.corpus.extra_columns import with_extra
-from shared.corpus.rows import write_cells
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.records import QAPair
@@ -29,6 +29,8 @@ from shared.records.pair_rows import PairColumns, PairRow, columns_of, pair_row
 WRITE_BATCH: Final = 10_000
 """Rows in a row group of Parquet."""
 _BATCH: Final = 2_000
+_LINES: Final = 200
+"""Lines of JSON that are written at once."""
 _OFTEN: Final = 4
 """Times that each text stands in a column, on average, from which on it is encoded once."""
 _PLAIN: Final = (str, NoneType)
@@ -149,8 +151,8 @@ def _write_csv(
 ) -> int:
     names = [*csv_columns, *extra]
     places = [[*PAIR_SCHEMA.names, *extra].index(name) for name in names]
-    rows = (zip(*(columns[place] for place in places), strict=True) for columns in batches)
-    return write_cells(names, chain.from_iterable(rows), part)
+    chosen = ([columns[place] for place in places] for columns in batches)
+    return write_columns(names, chosen, part)
 
 
 def _write_jsonl(extra: ExtraColumns, batches: Iterator[PairColumns], part: Path) -> int:
@@ -160,12 +162,15 @@ def _write_jsonl(extra: ExtraColumns, batches: Iterator[PairColumns], part: Path
     with part.open("wb") as file:
         for columns in batches:
             count += len(columns[0])
-            file.write(_json_lines(heads, columns).encode())
+            parts = zip(*_json_parts(heads, columns), strict=True)
+            # Not all at once, or each time memory comes from the system and goes back to it.
+            while lines := "".join(chain.from_iterable(islice(parts, _LINES))):
+                file.write(lines.encode())
     return count
 
 
-def _json_lines(heads: Sequence[str], columns: PairColumns) -> str:
-    """Return a line for each row: an object of its cells, each behind its head."""
+def _json_parts(heads: Sequence[str], columns: PairColumns) -> list[Iterable[str]]:
+    """Return what lines are made of: texts of all rows, of which some are cells."""
     parts: list[Iterable[str]] = []
     count = len(columns[0])
     text = "{"
@@ -177,7 +182,7 @@ def _json_lines(heads: Sequence[str], columns: PairColumns) -> str:
             parts += [repeat(text, count), _json_texts(cells)]
             text = ""
     parts.append(repeat(f"{text}}}\n", count))
-    return "".join(chain.from_iterable(zip(*parts, strict=True)))
+    return parts
 
 
 def _json_texts(cells: Sequence[Any]) -> Iterable[str]:

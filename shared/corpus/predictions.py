@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
+from shared.corpus.csv_writing import write_cells
 from shared.corpus.formats.tables import LeftOut
 from shared.corpus.rows import (
     NO_COLUMNS,
@@ -21,7 +22,6 @@ from shared.corpus.rows import (
     require_some,
     say_left_out,
     say_repeated_ids,
-    write_cells,
 )
 from shared.errors import InputError
 from shared.files.atomic import atomic_path

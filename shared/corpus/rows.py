@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from shared.corpus.csv_writing import write_cells
 from shared.corpus.formats.cells import (
     cell_text,
     file_name,
@@ -37,7 +35,6 @@ NO_COLUMNS: Final[ColumnNames] = {}
 _CORE: Final = frozenset({"question", "answer", "answers", "prediction"})
 NAMES_SHOWN: Final = 4
 """Names of a missing column that a message shows."""
-_WRITTEN_AT_ONCE: Final = 2_000
 log = EventLog(__name__)
 
 
@@ -322,35 +319,6 @@ def _written(cell: object) -> object:
     if isinstance(cell, list | dict):
         return json.dumps(cell, ensure_ascii=False, default=str)
     return None if isinstance(cell, bytes) else cell
-
-
-def write_cells(columns: Sequence[str], rows: Iterable[Sequence[object]], part: Path) -> int:
-    """Write rows of cells as CSV to a file that is being made; return how many."""
-    count = 0
-    left = iter(rows)
-    with part.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerow(columns)
-        while batch := list(islice(left, _WRITTEN_AT_ONCE)):
-            file.write(_csv_text(batch))
-            count += len(batch)
-    return count
-
-
-def _csv_text(rows: Sequence[Sequence[object]]) -> str:
-    """Return rows as lines of CSV."""
-    text = io.StringIO(newline="")
-    plain = csv.writer(text, lineterminator="\n")
-    plain.writerows(rows)
-    if "\r" not in text.getvalue():
-        return text.getvalue()
-    text.seek(0)
-    text.truncate()
-    # Plain quoting leaves a carriage return bare, and readers end the row there.
-    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for row in rows:
-        bare_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
-        (quoted if bare_return else plain).writerow(row)
-    return text.getvalue()
 
 
 def most_frequent(answers: Sequence[str]) -> str:

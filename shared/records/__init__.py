@@ -19,6 +19,7 @@ from shared.records.records import (
     as_unicode,
     is_unicode,
     pair_id,
+    pair_ids,
     unnamed_image,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "as_unicode",
     "is_unicode",
     "pair_id",
+    "pair_ids",
     "unnamed_image",
 ]

@@ -20,7 +20,7 @@ from curator.ledger.database.plain import connected
 from curator.ledger.errors import translated
 from curator.ledger.records.work import WorkState
 from curator.prompts.reply_fields import STYLE
-from shared.records import pair_id
+from shared.records import pair_ids
 from shared.records.pair_rows import ExtraCells, PairColumns, PairRow, columns_of, filled_columns
 
 PromptVersions = Mapping[int, Callable[[str, str], str]]
@@ -136,7 +136,9 @@ def _page(
     for campaign_id in sorted(campaigns):
         bounds = (campaign_id, after, last)
         here = {item_id for item_id, ids in done.items() if campaign_id in ids}
-        page.pairs.extend(row for row in connection.execute(statement, bounds) if row[0] in here)
+        pairs = connection.execute(statement, bounds).fetchall()
+        are_done = here.issuperset(map(itemgetter(0), pairs))
+        page.pairs.extend(pairs if are_done else (row for row in pairs if row[0] in here))
         if "model" in needed:
             page.models.update((row[0], row[1:]) for row in connection.execute(_MODELS, bounds))
         if not _OPINION.isdisjoint(needed):
@@ -192,7 +194,7 @@ def _columns(
     is_plain = not (any(styles) or any(fields))
     return filled_columns(
         len(pairs),
-        id=list(map(pair_id, filenames, questions)),
+        id=pair_ids(filenames, questions),
         question=questions,
         answer=answers,
         filename=filenames,
