@@ -72,6 +72,26 @@ def test_longer_answers_pass_where_they_were_asked_for() -> None:
     assert validate([draft], answer_words=2).accepted == (draft,)
 
 
+LIKE_WORDS = st.sampled_from(
+    ["What", "is", "the", "shoe", "or", "white", "White", "unknown", "no", "N/A", "Farbe", "ñ", "?"]
+)
+LIKE_TEXTS = st.lists(LIKE_WORDS, max_size=5).map(" ".join)
+PLAIN = PromptFile(text="Ask.", question_text="Ask.")
+# With a field of its own, no draft of a prompt is judged at a glance.
+FIELDED = PromptFile(text="Ask.", question_text="Ask.", fields={"mood": {"about": "how it looks"}})
+
+
+@given(st.lists(st.builds(Draft, LIKE_TEXTS, LIKE_TEXTS), max_size=8), st.integers(1, 3))
+def test_what_is_quickly_seen_to_be_fit_is_fit_by_all_rules(
+    drafts: list[Draft], answer_words: int
+) -> None:
+    quick, slow = (
+        validate(drafts, answer_words=answer_words, prompt=prompt) for prompt in (PLAIN, FIELDED)
+    )
+    assert [one.question for one in quick.accepted] == [one.question for one in slow.accepted]
+    assert [one.rule for one in quick.rejected] == [one.rule for one in slow.rejected]
+
+
 @given(st.lists(st.builds(Draft, TEXTS, TEXTS), max_size=8), st.integers(1, 3))
 def test_every_draft_is_either_accepted_or_kept_with_its_reason(drafts, words) -> None:
     verdict = validate(drafts, answer_words=words)
