@@ -59,18 +59,24 @@ class PhotoQueue:
 
     async def take(self) -> tuple[Job, PhotoOrFault] | None:
         """Return the next job, with its photo or what is wrong with that; ``None`` at the end."""
-        async with self._turn:
-            if len(self._ahead) <= self._most // 2:
-                await self._look_ahead()
-            if not self._ahead:
-                return None
-            job, visit, place = self._ahead.popleft()
+        # Who queues at the lock makes all who come after queue too, until none comes for a while.
+        if self._turn.locked() or self._is_to_look_ahead:
+            async with self._turn:
+                if self._is_to_look_ahead:
+                    await self._look_ahead()
+        if not self._ahead:
+            return None
+        job, visit, place = self._ahead.popleft()
         # Shielded, for others wait for the same visit.
         photos = visit.result() if visit.done() else await asyncio.shield(visit)
         photo = photos[place]
         if isinstance(photo, UnfitImage):
             self._queue.count_less()
         return job, photo
+
+    @property
+    def _is_to_look_ahead(self) -> bool:
+        return len(self._ahead) <= self._most // 2
 
     def put_back(self, job: Job) -> None:
         """Hand ``job`` out once more, after others where there are some."""

@@ -106,9 +106,11 @@ class KeyPool(PoolMembers):
             NoProjectMayUse: every key says so of every model.
             StopRequested: the run is to stop.
         """
+        rate = self._rate
+        if rate is None and not self._turn.locked() and (lease := self._at_once(tokens, avoided)):
+            return lease
         # One waiter computes and sleeps; the others queue behind it.
         async with self._turn:
-            rate = self._rate
             while True:
                 if self._stop.requested:
                     raise StopRequested
@@ -124,6 +126,20 @@ class KeyPool(PoolMembers):
                 else:
                     key, model = turn
                     return self._reserve(key, model, tokens[model], now)
+
+    def _at_once(self, tokens: Mapping[str, int], avoided: str) -> Lease | None:
+        """Return a key and a model that can take a request now; ``None`` where it is to wait.
+
+        Whoever queues at a lock makes all who come after queue too, until none comes for a while.
+
+        Raises:
+            StopRequested: the run is to stop.
+        """
+        if self._stop.requested:
+            raise StopRequested
+        now = self._clock.now()
+        turn, _ = self._next_turn(tokens, now, avoided)
+        return None if turn is None else self._reserve(*turn, tokens[turn[1]], now)
 
     def may_send(self, lease: Lease) -> bool:
         """Return whether nothing that was told since ``lease`` speaks against its request."""
