@@ -48,7 +48,8 @@ ATTEMPTS: Final = 5
 NOT_READ: Final = "did not go along with another picture: it cannot be read, or is not fit"
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: each request makes one, and that would take four times as long. None is changed.
+@dataclass(unsafe_hash=True, slots=True)
 class Try:
     """One request under way."""
 
@@ -58,7 +59,8 @@ class Try:
     tier: Tier = Tier.STANDARD
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: each request makes one, and that would take four times as long. None is changed.
+@dataclass(unsafe_hash=True, slots=True)
 class Judged:
     """A reply and what it is worth."""
 

@@ -29,7 +29,8 @@ class Form(StrEnum):
     """Text without one question and its answer."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: each request makes one, and that would take four times as long. None is changed.
+@dataclass(unsafe_hash=True, slots=True)
 class ReplyFacts:
     """What ``curator status`` counts of a reply.
 

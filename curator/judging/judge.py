@@ -21,7 +21,8 @@ FINAL_ENDINGS: Final = frozenset(
 NO_VALID_PAIR: Final = "no_valid_pair"
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: each request makes one, and that would take four times as long. None is changed.
+@dataclass(unsafe_hash=True, slots=True)
 class Judgement:
     """What a reply is worth.
 

@@ -33,7 +33,8 @@ _ALONE: Final = {"questions", "answer_words"}
 """What of a file the command line may say otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: each request makes one, and that would take four times as long. None is changed.
+@dataclass(unsafe_hash=True, slots=True)
 class Asked:
     """What a request asks for: so many questions, of each style where there are styles.
 

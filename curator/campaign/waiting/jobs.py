@@ -103,7 +103,8 @@ class _OfAnyModel:
         return
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: each request makes one, and that would take four times as long. None is changed.
+@dataclass(unsafe_hash=True, slots=True)
 class ListingJob(WorkItem, _OfAnyModel):
     """An image without questions."""
 

@@ -124,7 +124,8 @@ class CanaryDay:
         return self.model == model or self.model.startswith(f"{model}, ")
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: each request makes one, and that would take four times as long. None is changed.
+@dataclass(unsafe_hash=True, slots=True)
 class ModelReplies:
     """Replies that were asked of one model, by what they say of who made them.
 

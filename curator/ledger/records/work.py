@@ -58,7 +58,8 @@ class View:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: each request makes one, and that would take four times as long. None is changed.
+@dataclass(unsafe_hash=True, slots=True)
 class WorkItem:
     """A listing that waits for its questions; ``attempts`` counts what failed so far.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -38,6 +39,8 @@ class AskedSettings:
 
 
 AS_THE_MODEL_CHOOSES: Final = AskedSettings()
+# Each request looks it up several times, and there are few of them.
+_asked: Final = cache(AskedSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class ModelSettings:
     @property
     def asked(self) -> AskedSettings:
         """What is asked, whatever the words for it."""
-        return AskedSettings(self.thinking, self.image_detail)
+        return _asked(self.thinking, self.image_detail)
 
     def without(self, left_out: str) -> ModelSettings:
         """Return these but for a setting, such as ``thinking=high``, where it is the one asked."""
