@@ -1,8 +1,8 @@
 """Hundreds of connections to each site of ours at once, polite, slow and broken ones.
 
-``python -m tests.bench.load --connections 300 --seconds 60``: tells for the status page, the review
-page and ``evaluator serve`` what was answered, how far memory grew after the first third, and the
-longest time in which the event loop stood still.
+``python -m tests.bench.load --connections 300 --seconds 75``: tells for the status page of a run at
+work, the review page and ``evaluator serve`` what was answered, how many slow clients were cut off,
+how far memory grew after the first third, and the longest time in which the event loop stood still.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import os
 import resource
 import signal
 import socket
+import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +34,9 @@ from tests.bench.asking import heartbeat
 from tests.curator.review.ledgers import Row, filled_ledger
 
 PAIRS: Final = 200
+UNREAD: Final = 4_000
+"""Requests for a site's page whose replies nobody reads; more than both sockets hold."""
+STARTS_WITHIN_S: Final = 60.0
 SETTLES_AFTER: Final = 3
 """After this part of the time memory is looked at first."""
 _LOGIN: Final = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
@@ -59,12 +63,16 @@ class Site:
 
 @dataclass
 class Seen:
-    """What came of it; memory in MB, the stall in seconds."""
+    """What came of it; memory in MB, stalls in seconds.
+
+    ``own_stall_s`` is the longest that the site itself can have caused, by its CPU time.
+    """
 
     replies: Counter[str] = field(default_factory=Counter)
     slowest_s: float = 0.0
     memory_mb: list[float] = field(default_factory=list)
     stall_s: float = 0.0
+    own_stall_s: float = 0.0
 
 
 async def polite(site: Site, seen: Seen, number: int) -> None:
@@ -97,16 +105,39 @@ def _asked(
 async def slow(site: Site, seen: Seen) -> None:
     """Send a request letter by letter."""
     while True:
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", site.port)
-            try:
-                for letter in b"GET / HTTP/1.1\r\nX-Slow: " + b"a" * 1000:
-                    writer.write(bytes([letter]))
-                    await writer.drain()
-                    await asyncio.sleep(1)
-            finally:
-                seen.replies["slow, cut"] += 1
-                writer.close()
+        _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        try:
+            for letter in b"GET / HTTP/1.1\r\nX-Slow: " + b"a" * 1000:
+                writer.write(bytes([letter]))
+                await writer.drain()
+                await asyncio.sleep(1)
+        except OSError:
+            seen.replies["slow, cut"] += 1
+        finally:
+            writer.close()
+        await asyncio.sleep(0.2)
+
+
+async def unread(site: Site, seen: Seen) -> None:
+    """Ask for more than fits on the way, and read nothing of it."""
+    while True:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", site.port))
+        _, writer = await asyncio.open_connection(sock=client)
+        try:
+            writer.write(
+                f"GET {site.paths[0]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * UNREAD
+            )
+            while not writer.transport.is_closing():
+                await writer.drain()
+                await asyncio.sleep(1)
+            seen.replies["unread, cut"] += 1
+        except OSError:
+            seen.replies["unread, cut"] += 1
+        finally:
+            writer.transport.abort()
         await asyncio.sleep(0.2)
 
 
@@ -116,10 +147,12 @@ async def broken(site: Site, seen: Seen) -> None:
         for text in NO_REQUESTS:
             with contextlib.suppress(OSError):
                 reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
-                writer.write(text)
-                status = (await reader.readline())[9:12].decode() or "cut"
-                seen.replies[f"no request: {status}"] += 1
-                writer.close()
+                try:
+                    writer.write(text)
+                    status = (await reader.readline())[9:12].decode() or "cut"
+                    seen.replies[f"no request: {status}"] += 1
+                finally:
+                    writer.close()
             await asyncio.sleep(0.2)
 
 
@@ -128,17 +161,23 @@ async def loaded(site: Site, folder: Path, connections: int, seconds: float) -> 
     seen = Seen()
     beats = folder / f"{site.name}.json"
     async with _served(site, beats, folder) as process:
+        started = asyncio.get_running_loop().time()
         clients = [asyncio.create_task(polite(site, seen, n)) for n in range(connections // 2)]
         clients += [asyncio.create_task(slow(site, seen)) for _ in range(connections // 4)]
+        clients += [asyncio.create_task(unread(site, seen)) for _ in range(connections // 16)]
         clients += [asyncio.create_task(broken(site, seen)) for _ in range(connections // 4)]
         first = seconds / SETTLES_AFTER
         for pause in (first, seconds - first):
             await asyncio.sleep(pause)
             seen.memory_mb.append(_memory_mb(process.pid))
+        ended = asyncio.get_running_loop().time()
         for client in clients:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
-    seen.stall_s = max((late for _, late in json.loads(beats.read_text())), default=0.0)
+    for over, late_s, own_s in json.loads(beats.read_text()):
+        if started < over < ended:
+            seen.stall_s = max(seen.stall_s, late_s)
+            seen.own_stall_s = max(seen.own_stall_s, own_s)
     return seen
 
 
@@ -149,7 +188,7 @@ async def _served(
     words = [sys.executable, "-P", str(heartbeat.__file__), str(beats), "-m", *site.words]
     with (folder / f"{site.name}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *words, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(_BUILD)}
+            *words, stdout=log, stderr=log, env=_environment()
         )
     try:
         async with aiohttp.ClientSession() as session:
@@ -178,35 +217,69 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def sites(folder: Path) -> list[Site]:
-    """Return the sites, with a ledger for those of the curator in ``folder``."""
+@contextmanager
+def sites(folder: Path, seconds: float) -> Iterator[list[Site]]:
+    """Yield the sites, with a ledger for the review page and a run for the status page.
+
+    The run asks a rehearsal, and is at work for ``seconds`` and the time until it is loaded.
+    """
     images = folder / "images"
     rows = [Row(item, "What is its colour?", "red") for item in range(1, PAIRS + 1)]
     ledger = filled_ledger(folder / "pairs.db", rows, images=images)
-    ports = [_free_port() for _ in range(2)]
+    ports = [_free_port() for _ in range(4)]
     looked = ["/", "/page.js", "/api/pairs?campaign=1", "/pictures/7", "/thumbnails/9", "/healthz"]
+    watched = ["/", "/page.js", "/api/status", "/api/newest", "/api/history", "/metrics"]
     review = ("curator", "review", str(ledger), "--listen", f"127.0.0.1:{ports[0]}")
     serve = ("evaluator", "serve", "--model", "blip-vqa-tiny", "--port", str(ports[1]))
-    return [
-        Site("review", review, ports[0], looked),
-        Site("serve", serve, ports[1], ["/", "/answer", "/api/model"], images / "1.png"),
-    ]
+    (folder / "keys.txt").write_text("AIzaSyKeyOfNobody0001\n", encoding="utf-8")
+    run = (
+        *("curator", "run", "--catalog", str(images), "--keys", str(folder / "keys.txt")),
+        *("--ledger", str(folder / "run.db"), "--endpoint", f"http://127.0.0.1:{ports[3]}"),
+        *("--model", "gemini-3.5-flash-lite", "--status", f"127.0.0.1:{ports[2]}"),
+        *("--requests-per-minute", str(int(60 * PAIRS / (seconds + STARTS_WITHIN_S)))),
+    )
+    with _rehearsal(ports[3], folder):
+        yield [
+            Site("status", run, ports[2], watched),
+            Site("review", review, ports[0], looked),
+            Site("serve", serve, ports[1], ["/", "/answer", "/api/model"], images / "1.png"),
+        ]
+
+
+@contextmanager
+def _rehearsal(port: int, folder: Path) -> Iterator[None]:
+    words = [sys.executable, "-m", "curator", "rehearse", "--listen", f"127.0.0.1:{port}"]
+    with (folder / "rehearsal.log").open("wb") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log, env=_environment())
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _environment() -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEYS"}
+    return clean | {"PYTHONPATH": str(_BUILD)}
 
 
 def main(
     connections: Annotated[int, typer.Option(min=8, help="at once, to each site")] = 300,
-    seconds: Annotated[float, typer.Option(min=3, help="of load, for each site")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=3, help="of load, for each site")] = 75.0,
 ) -> None:
     """Load each site and print what was seen."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     table = Table(title=f"{connections} connections, {seconds:g} s each")
-    for column in ("site", "replies", "slowest reply, s", "memory, MB", "longest stall, ms"):
+    for column in (
+        *("site", "replies", "slowest reply, s", "memory, MB"),
+        *("longest stall, ms", "of that its own, ms"),
+    ):
         table.add_column(column)
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory() as name, ExitStack() as on_stage:
         folder = Path(name)
         (folder / "images").mkdir()
-        for site in sites(folder):
+        for site in on_stage.enter_context(sites(folder, seconds)):
             seen = asyncio.run(loaded(site, folder, connections, seconds))
             replies = ", ".join(f"{count} {what}" for what, count in sorted(seen.replies.items()))
             memory = " to ".join(f"{each:.0f}" for each in seen.memory_mb)
@@ -217,6 +290,7 @@ def main(
                 f"{seen.slowest_s:.2f}",
                 memory,
                 f"{seen.stall_s * 1000:.0f}",
+                f"{seen.own_stall_s * 1000:.0f}",
             )
     Console().print(table)
 

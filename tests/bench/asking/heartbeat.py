@@ -13,14 +13,16 @@ import asyncio
 import json
 import runpy
 import sys
+import time
 from pathlib import Path
 
 BEAT_S = 0.005
 NOTED_S = 0.02
 """Of beats that come so late at least, the moment and the lateness are written down."""
 
-Stall = tuple[float, float]
-"""When it was over, on the machine's monotonic clock, and how long it was; seconds."""
+Stall = tuple[float, float, float]
+"""When it was over, on the machine's monotonic clock, how long it was, and how much of that the
+program can have taken at most, by its CPU time: the rest is other programs' work; seconds."""
 
 
 class BeatingPolicy(asyncio.DefaultEventLoopPolicy):
@@ -33,13 +35,14 @@ class BeatingPolicy(asyncio.DefaultEventLoopPolicy):
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
         """Return a loop that beats."""
         loop = super().new_event_loop()
-        due = loop.time() + BEAT_S
+        due, used_s = loop.time() + BEAT_S, time.process_time()
 
         def beat() -> None:
-            nonlocal due
-            now = loop.time()
-            if now - due >= NOTED_S:
-                self._stalls.append((now, now - due))
+            nonlocal due, used_s
+            now, used_before_s = loop.time(), used_s
+            used_s = time.process_time()
+            if (late_s := now - due) >= NOTED_S:
+                self._stalls.append((now, late_s, min(late_s, used_s - used_before_s)))
             due = now + BEAT_S
             loop.call_at(due, beat)
 

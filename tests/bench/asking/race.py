@@ -187,7 +187,7 @@ def measured(
         cpu_s=cost.cpu_s,
         peak_mb=cost.peak_mb,
         sent_kb=stats["received"] / stats["requests"] / 1000,
-        stalls_s=[late_s for over, late_s in stalls if first < over - late_s < answered[-1]],
+        stalls_s=[late_s for over, late_s, _ in stalls if first < over - late_s < answered[-1]],
     )
 
 
