@@ -90,8 +90,13 @@ def large_pictures_in_turn() -> Iterator[None]:
             _one_at_a_time.release()
 
 
+def is_large(image: Image.Image) -> bool:
+    """Return whether a picture is so large that few can be in memory."""
+    return image.width * image.height > LARGE_PIXELS
+
+
 def _await_turn(image: Image.Image) -> None:
-    if image.width * image.height > LARGE_PIXELS and not _own.has_turn:
+    if is_large(image) and not _own.has_turn:
         _one_at_a_time.acquire()
         _own.has_turn = True
 

@@ -13,6 +13,7 @@ from typing import Final
 import torch
 from PIL import Image
 
+from shared.images.decoding import is_large
 from shared.questions.cleaning import CLEANING, cleaned
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.chat.abilities import Keeping, has_picture_tokens
@@ -65,10 +66,16 @@ class ChatAnswerer(Answerer[Picture, Keeper]):
         )
 
     def prepare(self, image: Image.Image) -> Picture:
-        """Return the picture; its pixels are computed here if nobody else wants the cores."""
+        """Return the picture; its pixels are computed here if nobody else wants the cores.
+
+        So are those of a large one, which others would wait for in memory.
+        """
         picture = Picture(self.processor, image, self.model.name)
-        if self.model.device.type != "cpu":
-            picture.asked(self.model.instruction.around(""))
+        nothing_asked = self.model.instruction.around("")
+        if is_large(image):
+            picture.let_go(nothing_asked)
+        elif self.model.device.type != "cpu":
+            picture.asked(nothing_asked)
         return picture
 
     def remember(self, images: Sequence[Picture]) -> Keeper:

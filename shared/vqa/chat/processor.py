@@ -12,6 +12,7 @@ import logging
 import threading
 from typing import Any, Final
 
+import numpy as np
 import torch
 from PIL import Image
 from transformers import (
@@ -23,6 +24,7 @@ from transformers import (
 )
 
 from shared.errors import InputError
+from shared.images.decoding import is_large
 from shared.vqa.chat.abilities import has_picture_tokens
 from shared.vqa.names.model_names import hub_errors, quiet_transformers, resolve_model
 
@@ -33,6 +35,8 @@ transformers' own choice; their processor may need torchvision in any case, for 
 GIVE_ITS_PLACE: Final = "give the picture's place in --prompt, such as '<image>{question}'"
 _ONE_TEXT_AT_A_TIME: Final = threading.Lock()
 """All pictures share a tokenizer, which threads must not; pixels are computed without the lock."""
+_STRIP_ROWS: Final = 256
+_STAND_IN_PX: Final = 64
 _WAY_OUT: Final = "install what chat models need: pip install 'abo-vqa[model]'"
 
 
@@ -47,7 +51,10 @@ class _PixelsOnce:
         if self._features is None:
             _ONE_TEXT_AT_A_TIME.release()
             try:
-                self._features = self._own(*args, **kwargs)
+                self._features = self._own(
+                    *map(_with_few_copies, args),
+                    **{name: _with_few_copies(value) for name, value in kwargs.items()},
+                )
             finally:
                 _ONE_TEXT_AT_A_TIME.acquire()
         # The processor may take away from it what the network does not want.
@@ -64,12 +71,30 @@ class _PixelsOnce:
         return getattr(self._own, name)
 
 
+def _with_few_copies(images: object) -> object:
+    """Return images, which may be lists of lists, with large ones as tensors ``(C, H, W)``.
+
+    A processor makes the same of one, in three copies on the way.
+    """
+    if isinstance(images, list | tuple):
+        return [_with_few_copies(image) for image in images]
+    if not isinstance(images, Image.Image) or not is_large(images) or images.mode != "RGB":
+        return images
+    pixels_CHW = torch.empty((3, images.height, images.width), dtype=torch.uint8)
+    for top in range(0, images.height, _STRIP_ROWS):
+        strip_HWC = np.array(images.crop((0, top, images.width, top + _STRIP_ROWS)))
+        rows = pixels_CHW[:, top : top + _STRIP_ROWS]
+        rows.copy_(torch.from_numpy(strip_HWC[: rows.shape[1]]).permute(2, 0, 1))
+    return pixels_CHW
+
+
 class Picture:
     """A picture, and what the processor makes of questions about it."""
 
     def __init__(self, processor: ProcessorMixin, image: Image.Image, name: str) -> None:
         self._image, self.name = image, name
         self._processor, self._plain = copy.copy(processor), processor
+        self._keeps_pixels = False
         self._renew()
 
     def _renew(self) -> None:
@@ -96,8 +121,21 @@ class Picture:
         ids: list[int] = self._encoded(text)["input_ids"][0].tolist()
         return ids
 
+    def let_go(self, text: str) -> None:
+        """Compute the pixels now, with any question, and hold the picture itself no longer.
+
+        Raises:
+            InputError: as ``asked``.
+        """
+        self.asked(text)
+        self._keeps_pixels = True
+        # Whatever a processor counts, it counts by the pixels.
+        self._image = Image.new("RGB", (_STAND_IN_PX, _STAND_IN_PX))
+
     def drop_pixels(self) -> None:
-        """Forget the pixels, which ``asked`` computes again if it has to."""
+        """Forget the pixels, which ``asked`` computes again if it has to, where it can."""
+        if self._keeps_pixels:
+            return
         self._pixels.drop()
         self._dropped = True
 

@@ -78,6 +78,22 @@ def test_pixels_are_dropped_and_had_again(name):
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
+@pytest.mark.parametrize("name", CHAT_MODELS)
+def test_of_a_large_picture_the_processor_returns_the_same_and_its_pixels_alone_are_held(
+    name, monkeypatch
+):
+    plain, large = (picture(name, (300, 170)) for _ in range(2))
+    before, tokens = plain.asked("what"), plain.tokens("is it?")
+    monkeypatch.setattr("shared.images.decoding.LARGE_PIXELS", 300 * 170 - 1)
+    large.let_go("is it?")
+    assert large._image.size == (64, 64)
+    large.drop_pixels()
+    assert large.tokens("is it?") == tokens
+    after = large.asked("what")
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
 def test_pixels_are_computed_once_for_all_questions():
     one = picture("llava", SHAPES[0])
     first = one.asked("what")["pixel_values"]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from transformers import ViltImageProcessorPil
 
 from shared.errors import CorruptImage
 from shared.images.decoding import open_image
@@ -25,6 +26,20 @@ def test_pixels_are_the_processors_own(blip, size):
     image = Image.fromarray(noise)
     own = blip.image_processor(images=[image], return_tensors="pt")["pixel_values"]
     assert (pixel_values(blip.image_processor, [image]) == own).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (300, 200), (60, 900), (900, 61), (384, 384), (64, 96)])
+def test_pixels_of_vilt_are_the_processors_own_in_the_pictures_shape(size):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    image, processor = Image.fromarray(noise), ViltImageProcessorPil()
+    own = processor(images=[image], return_tensors="pt")["pixel_values"]
+    assert (pixel_values(processor, [image]) == own).all()
+
+
+@pytest.mark.parametrize(("size", "shape"), [((1, 900), (32, 608)), ((900, 30), (608, 32))])
+def test_a_picture_too_narrow_for_one_patch_of_vilt_has_one(size, shape):
+    image = Image.new("RGB", (size[1], size[0]), "red")
+    assert pixel_values(ViltImageProcessorPil(), [image]).shape == (1, 3, *shape)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", None])
