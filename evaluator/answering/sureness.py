@@ -51,15 +51,13 @@ class Sureness:
         Raises:
             InputError: it was fitted on another model, adapter, quantisation or prompt.
         """
-        now = model_of(
-            {
-                "model": facts.model,
-                "revision": facts.revision,
-                "quantization": facts.quantization,
-                "adapter_sha256": facts.adapter_sha256,
-                "prompt": instruction.template,
-            }
-        )
+        now = {
+            "model": facts.model,
+            "revision": facts.revision,
+            "quantization": facts.quantization,
+            "adapter_sha256": facts.adapter_sha256,
+            "prompt": instruction.template,
+        }
         differing = [name for name, value in self.model.items() if now.get(name, "") != value]
         if differing:
             ways = ", ".join(
@@ -88,10 +86,15 @@ def chance_at(confidence: float, temperature: float) -> float:
 
 
 def model_of(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """Return which model answered, in what a sureness is bound to; nothing where nobody knows."""
-    if not provenance.get("revision"):
+    """Return which model answered, in what a sureness is bound to; nothing where nobody knows.
+
+    A model behind an address has no revision that is known here, and goes by its name there.
+    """
+    names = ["revision", "quantization", "adapter_sha256", "prompt"]
+    if provenance.get("service"):
+        names = ["model", *names]
+    elif not provenance.get("revision"):
         return {}
-    names = ("revision", "quantization", "adapter_sha256", "prompt")
     return {name: str(provenance.get(name) or "") for name in names}
 
 

@@ -80,26 +80,25 @@ def robustness_table(scorecard: Scorecard) -> Table:
 def drops_table(drops: Sequence[DropDifference]) -> Table:
     """Return how much more some runs lose under each change than others."""
     table = Table(
-        title="What changes cost one run more than another",
+        title="What is lost under each change, by a run and by its base",
         title_justify="left",
         caption="p: paired bootstrap over units; Holm: corrected for all that is in this table.",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
-    table.add_column("")
-    for heading in ("lost", "lost", "more", "95 % interval", "p", "Holm"):
+    table.add_column("", overflow="fold")
+    for heading in ("base", "lost", "more", "95 % interval", "p", "Holm"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in drops:
         table.add_section()
-        names = escape(f"{each.other} less {each.base}")
-        table.add_row(f"{each.change}: {names}", *[""] * 6)
+        table.add_row(escape(f"{each.change}: {each.other} less {each.base}"), *[""] * 6)
         for metric in each.metrics:
             more = metric.difference
             table.add_row(
                 f"  {label(metric.metric)}",
-                f"{metric.other:+z.4f}",
                 f"{metric.base:+z.4f}",
+                f"{metric.other:+z.4f}",
                 f"{more.mean:+z.4f}",
                 signed_interval(more.ci95),
                 *(p_cell(p) for p in (more.p_value, metric.p_holm)),

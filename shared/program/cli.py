@@ -120,7 +120,8 @@ def run_program(
     except (typer.Abort, KeyboardInterrupt):
         outcome = _INTERRUPTED
     except AboVqaError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        # What a message quotes, such as a prompt or a file's name, may have breaks of its own.
+        print(f"{name}: {' '.join(str(error).splitlines())}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except OSError as error:
         _end_of_os_error(name, words, error)

@@ -15,7 +15,7 @@ from evaluator.scoring.coverage import COVERAGES, Surest, accuracy_at
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.program.cli import run_program
-from shared.vqa.inputs.instruction import NO_INSTRUCTION
+from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
 from tests.evaluator.predictions import predicted
 from tests.evaluator.run_folders import make_run
 
@@ -177,6 +177,22 @@ def test_a_check_on_the_same_pictures_or_another_model_is_refused(runs, tmp_path
     silent = make_run(tmp_path / "silent", [predicted("red", "red")], train=None)
     with pytest.raises(InputError, match=r"no confidences"):
         fitted(silent, 0.9, None)
+
+
+def test_behind_an_address_a_model_goes_by_its_name(runs, tmp_path):
+    asked = {"service": "openai", "revision": "", "prompt": "{question}"}
+    one, other = (
+        replace(run, scorecard=replace(run.scorecard, provenance={**asked, "model": model}))
+        for run, model in zip(runs, ("vlm", "other"), strict=True)
+    )
+    with pytest.raises(InputError, match=r"different models \(model differ\)"):
+        require_other_data(one, other)
+    sureness = fitted(one, None, 0.5)
+    facts = ModelFacts("vlm", "", "", "", "openai endpoint", "")
+    sureness.require_model(tmp_path / "sure.json", facts, Instruction("{question}"))
+    elsewhere = replace(facts, model="other")
+    with pytest.raises(InputError, match=r"another model \(model vlm, now other\)"):
+        sureness.require_model(tmp_path / "sure.json", elsewhere, Instruction("{question}"))
 
 
 def test_answers_that_are_too_few_or_have_no_chances_are_not_fitted(tmp_path):

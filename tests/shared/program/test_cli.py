@@ -32,7 +32,7 @@ def leave_with(failure: BaseException | None, arguments=(), result: object = Non
     [
         (AboVqaError("it broke"), 1),
         (AdapterNotApplied("it broke"), 2),
-        (InputError("it broke"), 2),
+        (InputError("it\nbroke"), 2),
         (CorruptImage("it broke"), 2),
         (StoppedForNow("it broke"), 75),
     ],
