@@ -1,7 +1,7 @@
 """Trainer: turns a data set into a LoRA adapter on a 4-bit base.
 
-``fit`` does from Python what the command does; see ``trainer.api``. It is what stays; all else may
-change with any release.
+``fit`` and ``quantize`` do from Python what the commands do; see ``trainer.api``. They are what
+stays; all else may change with any release.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import shared  # noqa: F401 (first of all, see shared.torchvision_import)
 
 if TYPE_CHECKING:
-    from trainer.api import fit
+    from trainer.api import fit, quantize
 
-__all__ = ["fit"]
+__all__ = ["fit", "quantize"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - as PEP 562 has it

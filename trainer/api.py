@@ -1,29 +1,37 @@
-"""The trainer from Python: what ``trainer fit`` does, with values in and out.
+"""The trainer from Python: what the commands of the same names do, with values in and out.
 
-    from trainer import fit
+    from trainer import fit, quantize
 
     fit("recipe.toml", epochs=5)
     fit(model="blip-vqa-tiny", data="dataset", images="abo/images/small", out="adapter")
+    quantize("blip-vqa-tiny", "small", bits=3.0, data="dataset", images="abo/images/small")
 
-In a notebook the result shows as a table. Bad input raises ``shared.errors.InputError``, a run that
-stopped in good order ``StoppedForNow``; both are ``AboVqaError``.
+In a notebook a result shows as its line or table. Bad input raises ``shared.errors.InputError``, a
+run that stopped in good order ``StoppedForNow``; both are ``AboVqaError``.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared.corpus import checked_columns
+from shared.dataset.opening import opened_data
+from shared.errors import InputError
+from shared.images.stores import local_folder
 from shared.program.stopping import GOES_ON_WITH_RESUME, StopSignal, stop_on_signals
 from shared.program.toml_files import read_toml
+from shared.vqa.names.model_names import resolve_model
+from trainer.fitting.record import require_record
 from trainer.recipe.opening import opened_recipe
 from trainer.recipe.recipe import FitRecipe
 
 if TYPE_CHECKING:
     from trainer.fitting.fit import FitResult
+    from trainer.quantizing.order import QuantizeResult
 
 Place = str | PathLike[str]
 
@@ -61,6 +69,76 @@ def fit_tables(tables: Mapping[str, Any], *, source: str, resume: bool) -> FitRe
         return fit_adapter(recipe, resume=resume, stop=stop)
     with stop_on_signals(stop, "trainer", GOES_ON_WITH_RESUME):
         return fit_adapter(recipe, resume=resume, stop=stop)
+
+
+def quantize(
+    model: str,
+    out: Place,
+    *,
+    budget_mb: float | None = None,
+    bits: float | None = None,
+    adapter: Place | None = None,
+    method: str = "gptq",
+    data: Place | None = None,
+    images: Place | None = None,
+    columns: Mapping[str, str] | None = None,
+    questions: int = 64,
+    check_questions: int = 200,
+) -> QuantizeResult:
+    """Round a model's weights to fewer bits where that loses least, and write it as one folder.
+
+    Args:
+        model: a folder, a hub id or ``blip-vqa-tiny``.
+        out: the folder to write; an unfinished one is gone on with.
+        budget_mb: megabytes that the file of weights may take.
+        bits: of a rounded weight on average, scales included; this or ``budget_mb``.
+        adapter: folder of a finished run, merged in first.
+        method: how weights are rounded: ``nearest``, ``hqq`` or ``gptq``.
+        data: questions to calibrate and to check with, by default the adapter's; a path or a URL.
+        images: folder of their pictures, where they are not within or beside ``data``.
+        columns: columns whose names cannot be guessed, by the field that they hold.
+        questions: how many to calibrate with.
+        check_questions: how many, about other images, to check with.
+
+    Raises:
+        InputError: something that was given cannot be used, or the budget is too small.
+    """
+    if (budget_mb is None) == (bits is None):
+        raise InputError("give --budget-mb or --bits, and not both")
+    for name, count in (("questions", questions), ("check_questions", check_questions)):
+        if count < 1:
+            raise InputError(f"{name}: give 1 or more, not {count}")
+    resolve_model(model)
+    trained = None if adapter is None else Path(adapter)
+    if trained is not None:
+        require_record(trained)
+    place = None if images is None else fspath(images)
+    rows, folder = None, local_folder(place)
+    if data is not None:
+        opened = opened_data(fspath(data), place)
+        rows, folder = opened.rows, Path(opened.images)
+    elif trained is None:
+        raise InputError("--data: give the questions to calibrate and to check with")
+    names = checked_columns(columns or {}, "columns")
+    # torch takes seconds to import; what is misspelt need not wait for it.
+    from trainer.quantizing.order import QuantizeOrder, method_named  # noqa: PLC0415
+    from trainer.quantizing.quantize import quantize as quantize_model  # noqa: PLC0415
+
+    return quantize_model(
+        QuantizeOrder(
+            model=model,
+            out=Path(out),
+            adapter=trained,
+            budget_mb=budget_mb,
+            bits=bits,
+            method=method_named(method),
+            data=rows,
+            images=folder,
+            columns=names,
+            questions=questions,
+            check_questions=check_questions,
+        )
+    )
 
 
 def _source(recipe: Place | Mapping[str, Any] | None) -> str:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 from trainer.commands.next_commands import evaluating_model
 from trainer.commands.options import AsJson, Out
@@ -84,51 +83,24 @@ def quantize(
     from rich.console import Console
 
     from shared.corpus import parse_columns
-    from shared.dataset.opening import opened_data
-    from shared.images.stores import local_folder
-    from shared.vqa.names.model_names import resolve_model
-
-    if (budget_mb is None) == (bits is None):
-        raise InputError("give --budget-mb or --bits, and not both")
-    resolve_model(model)
-    if adapter is not None:
-        from trainer.fitting.record import require_record
-
-        require_record(adapter)
-    rows, folder = None, local_folder(images)
-    if data is not None:
-        opened = opened_data(data, images)
-        rows, folder = opened.rows, Path(opened.images)
-    elif adapter is None:
-        raise InputError("--data: give the questions to calibrate and to check with")
-    # torch takes seconds to import; what is misspelt need not wait for it.
-    from trainer.quantizing.card import quantize_table
-    from trainer.quantizing.order import QuantizeOrder
-    from trainer.quantizing.quantize import quantize as quantize_model
-    from trainer.quantizing.rounding import Method
+    from trainer.api import quantize as quantize_model
 
     result = quantize_model(
-        QuantizeOrder(
-            model=model,
-            out=out,
-            adapter=adapter,
-            budget_mb=budget_mb,
-            bits=bits,
-            method=Method(method.value),
-            data=rows,
-            images=folder,
-            columns=parse_columns(columns),
-            questions=questions,
-            check_questions=check_questions,
-        )
+        model,
+        out,
+        budget_mb=budget_mb,
+        bits=bits,
+        adapter=adapter,
+        method=method.value,
+        data=data,
+        images=images,
+        columns=parse_columns(columns),
+        questions=questions,
+        check_questions=check_questions,
     )
     if as_json:
         typer.echo(json.dumps({**asdict(result), "folder": str(out)}))
         return
-    Console().print(quantize_table(result))
-    chosen = result.chosen
-    typer.echo(
-        f"{out}: {result.weights_bytes / 1e6:,.2f} MB of weights, {chosen.bits:.2f} bits each; "
-        f"keeps {100 * chosen.same.share:.1f}% of the answers; the knee is {result.knee}"
-    )
+    Console().print(result.table())
+    typer.echo(result.sentence())
     tell_next(*evaluating_model(out, data, images))

@@ -1,42 +1,11 @@
-"""What a quantised model says of itself: the card in its folder, and the table on a terminal."""
+"""What a quantised model says of itself: the card in its folder."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from rich.table import Table
-
 from shared.hub.figures import CardFigure
 from shared.hub.model_card import card_head
-
-if TYPE_CHECKING:
-    from trainer.quantizing.kept import Kept
-    from trainer.quantizing.order import QuantizeResult
-
-COLUMNS: Final = ("form", "bits a weight", "MB", "answers kept", "exact match")
-
-
-def cells(row: Kept) -> tuple[str, ...]:
-    """Return one row of the table."""
-    same, right = row.same, row.right
-    return (
-        row.name,
-        f"{row.bits:.2f}" if row.bits else "",
-        f"{row.bytes / 1e6:,.2f}",
-        f"{100 * same.share:.1f}% ({100 * same.low:.1f} to {100 * same.high:.1f})",
-        f"{right.share:.4f} ({right.low:.4f} to {right.high:.4f})",
-    )
-
-
-def quantize_table(result: QuantizeResult) -> Table:
-    """Return every form that was compared, the one that was written first."""
-    asked = f"{result.questions} {result.split} questions".replace("  ", " ")
-    table = Table(*COLUMNS, title=f"{result.folder}: {asked}")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in result.sizes:
-        table.add_row(*cells(row))
-    return table
+from trainer.quantizing.kept import COLUMNS, cells
+from trainer.quantizing.order import QuantizeResult
 
 
 def quantized_card(result: QuantizeResult, base: str, family: str) -> str:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from rich.table import Table
 
 _RESAMPLES: Final = 2000
 _SEED: Final = 0
 _TAIL: Final = 2.5
 """Percent on either side of an interval of 95 percent."""
+COLUMNS: Final = ("form", "bits a weight", "MB", "answers kept", "exact match")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +75,25 @@ def knee(rows: Sequence[Kept]) -> Kept:
     x = (sizes - sizes[0]) / (sizes[-1] - sizes[0])
     y = (shares - shares[0]) / (shares[-1] - shares[0])
     return along[int(np.argmax(y - x))]
+
+
+def cells(row: Kept) -> tuple[str, ...]:
+    """Return one row of the table."""
+    same, right = row.same, row.right
+    return (
+        row.name,
+        f"{row.bits:.2f}" if row.bits else "",
+        f"{row.bytes / 1e6:,.2f}",
+        f"{100 * same.share:.1f}% ({100 * same.low:.1f} to {100 * same.high:.1f})",
+        f"{right.share:.4f} ({right.low:.4f} to {right.high:.4f})",
+    )
+
+
+def sizes_table(title: str, rows: Sequence[Kept]) -> Table:
+    """Return every form that was compared, as a table for a terminal."""
+    table = Table(*COLUMNS, title=title)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(*cells(row))
+    return table
