@@ -33,7 +33,8 @@ class BundleAnswerer:
         try:
             self._bundle = _loaded(folder)
         except ImportError as error:
-            extra = "openvino" if error.name == "openvino" else "onnx"
+            extras = {"openvino": "openvino", "ai_edge_litert": "litert"}
+            extra = extras.get(str(error.name).partition(".")[0], "onnx")
             raise InputError(
                 f"{folder}: needs {error.name}: pip install 'abo-vqa[{extra}]'"
             ) from error

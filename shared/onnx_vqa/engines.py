@@ -1,7 +1,8 @@
-"""What runs a graph: onnxruntime, or OpenVINO where a bundle was made for it."""
+"""What runs a graph: onnxruntime, or OpenVINO or LiteRT where a bundle was made for it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,8 +21,13 @@ class Graph(Protocol):
 
 def loaded_graphs(folder: Path, manifest: Mapping[str, Any], threads: int) -> dict[str, Graph]:
     """Return a bundle's graphs by name; ``threads`` are those of each product, 0 for one a core."""
-    load = _OpenVinoGraph if engine_of(manifest) == "openvino" else _session
-    providers = manifest.get("providers", ())
+    engine, providers = engine_of(manifest), manifest.get("providers", ())
+    if engine == "litert":
+        return {
+            name: _LiteRtGraph(folder / file, threads, manifest["outputs"][name])
+            for name, file in manifest["graphs"].items()
+        }
+    load = _OpenVinoGraph if engine == "openvino" else _session
     return {
         name: load(folder / file, threads, providers) for name, file in manifest["graphs"].items()
     }
@@ -29,7 +35,7 @@ def loaded_graphs(folder: Path, manifest: Mapping[str, Any], threads: int) -> di
 
 def _session(path: Path, threads: int, wished: Sequence[str]) -> Graph:
     """Load a graph for the first of the wished providers that is installed, else the CPU."""
-    import onnxruntime  # noqa: PLC0415 (of two engines a bundle needs one)
+    import onnxruntime  # noqa: PLC0415 (of the engines a bundle needs one)
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -42,7 +48,7 @@ def _session(path: Path, threads: int, wished: Sequence[str]) -> Graph:
 
 class _OpenVinoGraph:
     def __init__(self, path: Path, threads: int, _: Sequence[str]) -> None:
-        import openvino  # noqa: PLC0415 (of two engines a bundle needs one)
+        import openvino  # noqa: PLC0415 (of the engines a bundle needs one)
 
         # Some processors would compute in fewer bits unless told.
         settings: dict[str, Any] = {
@@ -57,3 +63,24 @@ class _OpenVinoGraph:
         results = self._graph(inputs)
         # The memory of results is used again by the next call.
         return [np.array(results[name]) for name in names]
+
+
+class _LiteRtGraph:
+    def __init__(self, path: Path, threads: int, outputs: Sequence[str]) -> None:
+        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 (as above)
+
+        self._interpreter = Interpreter(
+            model_path=str(path), num_threads=threads or os.cpu_count() or 1
+        )
+        self._graph = self._interpreter.get_signature_runner()
+        self._types = {
+            name: detail["dtype"] for name, detail in self._graph.get_input_details().items()
+        }
+        # The converter numbers what a graph returns.
+        self._outputs = {name: f"output_{number}" for number, name in enumerate(outputs)}
+
+    def run(self, names: list[str], inputs: dict[str, Any], /) -> list[Any]:
+        results = self._graph(
+            **{name: value.astype(self._types[name], copy=False) for name, value in inputs.items()}
+        )
+        return [results[self._outputs[name]] for name in names]

@@ -1,8 +1,8 @@
 """Answers questions about pictures with an exported model, on a CPU.
 
-Needs onnxruntime (or openvino, where the bundle was made for it), tokenizers, numpy and Pillow, and
-nothing else: `trainer export` writes this file into every bundle, with what it imports of this
-project in it, so that the folder is all that a device needs.
+Needs onnxruntime (or openvino or ai-edge-litert, where the bundle was made for it), tokenizers,
+numpy and Pillow, and nothing else: `trainer export` writes this file into every bundle, with what
+it imports of this project in it, so that the folder is all that a device needs.
 
     python vqa.py chair.jpg "what color is the chair" "what is it made of"
 """
@@ -21,6 +21,7 @@ from PIL import Image
 from shared.images.pixels import UnreadablePicture, losses, opened, rgb
 from shared.onnx_vqa.blip import BlipGraphs
 from shared.onnx_vqa.engines import loaded_graphs
+from shared.onnx_vqa.fixed import FixedBlipGraphs
 from shared.onnx_vqa.language import LanguageGraphs
 from shared.onnx_vqa.manifest import (
     BLIP,
@@ -42,7 +43,7 @@ _FAMILIES: Final[dict[str, type[Any]]] = {
     VILT: ViltGraphs,
     LANGUAGE: LanguageGraphs,
 }
-_ENGINES: Final = {"onnx": "ONNX", "openvino": "OpenVINO"}
+_ENGINES: Final = {"onnx": "ONNX", "openvino": "OpenVINO", "litert": "LiteRT"}
 
 
 class OnnxVqa:
@@ -61,6 +62,8 @@ class OnnxVqa:
         tokenizer = read_tokenizer(folder / self.manifest["tokenizer"])
         self.engine = _ENGINES[engine_of(self.manifest)]
         family = _FAMILIES[family_of(self.manifest)]
+        if "lengths" in self.manifest:
+            family = FixedBlipGraphs
         graphs = loaded_graphs(folder, self.manifest, threads)
         self._family = family(self.manifest, tokenizer, graphs)
         self.computed_once: str = family.computed_once

@@ -60,6 +60,11 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
 
+def processor_stopwatch() -> float:
+    """Return seconds that processors spent on this process, whatever else they had to do."""
+    return time.process_time()
+
+
 def stopwatch() -> float:
     """Return monotonic seconds, for measuring how long something took."""
     return time.perf_counter()

@@ -22,14 +22,14 @@ from tests.bench.figures import KEPT, PAGE, keep, kept_figures, page, record
 from tests.bench.fleet import bench_fleet
 from tests.bench.inference import bench_answers, bench_full_size
 from tests.bench.intervals import bench_intervals
-from tests.bench.measure import Comparison, Taken
+from tests.bench.measure import Comparison, Taken, Target
 from tests.bench.scoring import bench_sentence_scores
 from tests.bench.start import bench_start
 from tests.bench.training import bench_fit, bench_fit_full_size
 
 app = typer.Typer(add_completion=False)
 
-BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison | Taken]]]] = {
+BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison | Taken | Target]]]] = {
     "start": bench_start,
     "commands": bench_commands,
     "requests": bench_requests,
@@ -72,7 +72,7 @@ def bench(
     unknown = set(names or ()) - BENCHES.keys()
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose from {', '.join(BENCHES)}")
-    rows: list[Comparison | Taken] = []
+    rows: list[Comparison | Taken | Target] = []
     with TemporaryDirectory() as folder:
         for name in () if only_page else names or BENCHES:
             own = Path(folder, name)
@@ -90,7 +90,7 @@ def bench(
         Console(width=None if sys.stdout.isatty() else 200).print(_table(compared))
 
 
-def _shown(rows: Iterable[Comparison | Taken]) -> Iterator[Comparison | Taken]:
+def _shown(rows: Iterable[Comparison | Taken | Target]) -> Iterator[Comparison | Taken | Target]:
     for row in rows:
         told = ", ".join(f"{name} {value}" for name, value in row.plain().items() if value)
         typer.echo(told)

@@ -1,60 +1,153 @@
-"""One question on one picture: an exported int8 bundle against torch in float32, side by side."""
+"""One question on one picture: what exported models take beside torch, each in its own process.
+
+``LITERT_PYTHON`` names a Python that has litert-torch; without it, and without ai-edge-litert here,
+LiteRT is left out.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 from shared.vqa.names.model_names import resolve_model
+from tests.bench.energy import joules_so_far
 from tests.bench.inference import full_size_model, make_pictures
 from tests.bench.measure import Comparison
-from trainer.export.bundle import Provenance, write_bundle, write_graphs
+from tests.bench.measure import Target as Row
+from trainer.export.bundle import Provenance, bytes_in, write_bundle, write_graphs
+from trainer.export.families.blip_fixed import with_fixed_sizes
+from trainer.export.families.exportable import Exportable
 from trainer.export.families.opening import opened_exportable
+from trainer.export.litert.conversion import write_converted
 from trainer.export.measure import ImageQuestions, Kind, Measurement, measure
+from trainer.export.targets import Target
 from trainer.export.variants import Variant
 
 THREADS = 2
 TURNS = 3
-QUESTION = "what color is the chair"
+QUESTIONS: Final = (
+    "what color is the chair",
+    "what is it made of",
+    "what shape is the table",
+    "is there a lamp",
+    "what type of product is this",
+)
+REFERENCE, OURS = "torch, float32", "onnx, int8"
+_PROVENANCE = Provenance("of the bench", "", "")
 
 
-def bench_exported(folder: Path) -> Iterator[Comparison]:
-    """Compare for blip-vqa-tiny."""
-    yield from _compare("blip-vqa-tiny", resolve_model("blip-vqa-tiny"), folder, pictures=40)
-
-
-def bench_exported_full_size(folder: Path) -> Iterator[Comparison]:
-    """Compare for blip-vqa-base's sizes, with random weights; takes 6 GB of memory."""
-    yield from _compare("full size", str(full_size_model(folder / "model")), folder, pictures=3)
-
-
-def _compare(name: str, model: str, folder: Path, pictures: int) -> Iterator[Comparison]:
-    bundle = _int8_bundle(model, folder)
-    made = make_pictures(folder / "pictures", pictures, side=256)
-    asked = [ImageQuestions(str(path), (QUESTION,)) for path in sorted(made.iterdir())]
-    kinds = {"reference": (Kind.MODEL, model), "ours": (Kind.BUNDLE, str(bundle))}
-    turns: dict[str, list[Measurement]] = {who: [] for who in kinds}
-    for _ in range(TURNS):
-        for who, (kind, place) in kinds.items():
-            turns[who].append(measure(kind, place, asked, THREADS, f"{name}, {who}"))
-    yield Comparison(
-        f"int8 bundle, {name}: one question on one picture",
-        "answers/s",
-        *(1e3 / median(one.encode_ms + one.answer_ms for one in turns[who]) for who in kinds),
-    )
-    yield Comparison(
-        f"int8 bundle, {name}: peak memory",
-        "processes a GiB",
-        *(1024 / median(one.peak_mib for one in turns[who]) for who in kinds),
-    )
-
-
-def _int8_bundle(model: str, folder: Path) -> Path:
+def bench_exported(folder: Path) -> Iterator[Comparison | Row]:
+    """Compare for blip-vqa-tiny, and show every target: 40 pictures, 5 questions each."""
+    model = resolve_model("blip-vqa-tiny")
     exportable = opened_exportable(model)
     graphs = folder / "graphs"
     graphs.mkdir()
     list(write_graphs(exportable, graphs))
-    provenance = Provenance("of the bench", "", "")
-    write_bundle(graphs, exportable, Variant.INT8, provenance, folder / "int8")
-    return folder / "int8"
+    kinds = {REFERENCE: (Kind.MODEL, model), "torch, NF4": (Kind.NF4, model)}
+    for target, variants in _targets().items():
+        source = graphs if target is not Target.LITERT else _converted(exportable, folder)
+        made = exportable if target is not Target.LITERT else with_fixed_sizes(exportable)
+        for variant in variants:
+            place = folder / f"{target}-{variant}"
+            write_bundle(source, made, variant, _PROVENANCE, place, target=target)
+            kinds[f"{target}, {variant}"] = (Kind.BUNDLE, str(place))
+    yield from _shown("blip-vqa-tiny", kinds, folder, pictures=40, questions=QUESTIONS)
+
+
+def bench_exported_full_size(folder: Path) -> Iterator[Comparison | Row]:
+    """Compare for blip-vqa-base's sizes, with random weights; takes 6 GB of memory."""
+    model = str(full_size_model(folder / "model"))
+    exportable = opened_exportable(model)
+    graphs = folder / "graphs"
+    graphs.mkdir()
+    list(write_graphs(exportable, graphs))
+    write_bundle(graphs, exportable, Variant.INT8, _PROVENANCE, folder / "int8")
+    del exportable
+    kinds = {REFERENCE: (Kind.MODEL, model), OURS: (Kind.BUNDLE, str(folder / "int8"))}
+    yield from _shown("full size", kinds, folder, pictures=3, questions=QUESTIONS[:1])
+
+
+def _targets() -> dict[Target, tuple[Variant, ...]]:
+    """Return what runs here."""
+    targets: dict[Target, tuple[Variant, ...]] = {
+        Target.ONNX: tuple(Variant),
+        Target.OPENVINO: tuple(Variant),
+        Target.LITERT: (Variant.FLOAT32, Variant.INT8),
+    }
+    if importlib.util.find_spec("openvino") is None:
+        del targets[Target.OPENVINO]
+    runs = importlib.util.find_spec("ai_edge_litert") is not None
+    if not runs or "LITERT_PYTHON" not in os.environ:
+        del targets[Target.LITERT]
+    return targets
+
+
+def _converted(exportable: Exportable, folder: Path) -> Path:
+    graphs = folder / "litert-graphs"
+    if not graphs.exists():
+        graphs.mkdir()
+        python = Path(os.environ["LITERT_PYTHON"])
+        variants = [Variant.FLOAT32.value, Variant.INT8.value]
+        list(write_converted(with_fixed_sizes(exportable), graphs, variants, python))
+    return graphs
+
+
+def _shown(
+    name: str,
+    kinds: dict[str, tuple[Kind, str]],
+    folder: Path,
+    *,
+    pictures: int,
+    questions: tuple[str, ...],
+) -> Iterator[Comparison | Row]:
+    made = make_pictures(folder / "pictures", pictures, side=256)
+    asked = [ImageQuestions(str(path), questions) for path in sorted(made.iterdir())]
+    turns: dict[str, list[Measurement]] = {who: [] for who in kinds}
+    joules: dict[str, float | None] = {}
+    for turn in range(TURNS):
+        for who in kinds if turn == 0 else (REFERENCE, OURS):
+            before = joules_so_far()
+            kind, place = kinds[who]
+            turns[who].append(measure(kind, place, asked, THREADS, f"{name}, {who}"))
+            after = joules_so_far()
+            joules[who] = (
+                None
+                if before is None or after is None
+                else (after - before) / (pictures * len(questions))
+            )
+    yield Comparison(
+        f"int8 bundle, {name}: one question on one picture",
+        "answers/s",
+        *(1e3 / median(median(one.each_ms) for one in turns[who]) for who in (REFERENCE, OURS)),
+    )
+    yield Comparison(
+        f"int8 bundle, {name}: one question on one picture, by the processors' time",
+        "answers/s",
+        *(1e3 / median(median(one.each_cpu_ms) for one in turns[who]) for who in (REFERENCE, OURS)),
+    )
+    yield Comparison(
+        f"int8 bundle, {name}: peak memory",
+        "processes a GiB",
+        *(1024 / median(one.peak_mib for one in turns[who]) for who in (REFERENCE, OURS)),
+    )
+    wanted = turns[REFERENCE][0].answers
+    for who, (kind, place) in kinds.items():
+        first = turns[who][0]
+        yield Row(
+            f"{name}: {who}",
+            bytes_in(Path(place)) if kind is Kind.BUNDLE else _weights(Path(place)),
+            median(one.start_s for one in turns[who]),
+            [ms for one in turns[who] for ms in one.each_ms],
+            [ms for one in turns[who] for ms in one.each_cpu_ms],
+            median(one.peak_mib for one in turns[who]),
+            joules[who],
+            sum(map(str.__eq__, first.answers, wanted)) / len(wanted),
+        )
+
+
+def _weights(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

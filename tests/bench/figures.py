@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.program.versions import installed_versions
-from tests.bench.measure import Comparison, Taken
+from tests.bench.measure import Comparison, Taken, Target
 
 ROOT: Final = Path(__file__).parents[2]
 KEPT: Final = ROOT / "docs" / "figures.json"
@@ -25,7 +25,8 @@ PAGE: Final = ROOT / "docs" / "figures.md"
 RECORDS: Final = 2
 COLUMNS: Final = (
     *("what", "unit", "reference", "ours", "ratio", "ceiling", "bound by"),
-    *("CPU s", "peak MiB"),
+    *("on disk, MB", "start, s", "p50, ms", "p95, ms", "CPU, ms"),
+    *("CPU s", "peak MiB", "joules a question", "same answers"),
 )
 PACKAGES: Final = (
     *("abo-vqa", "typer", "aiohttp", "sqlalchemy", "pyarrow", "numpy", "pillow"),
@@ -42,7 +43,7 @@ is written by `python -m tests.bench --page`.
 """
 
 
-def record(rows: Iterable[Comparison | Taken]) -> dict[str, Any]:
+def record(rows: Iterable[Comparison | Taken | Target]) -> dict[str, Any]:
     """Return what is kept of a section that was just run."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -105,7 +106,7 @@ def _table(records: Sequence[Mapping[str, Any]]) -> str:
     heads = [*columns, *([f"{compared} before ({records[1]['commit']})"] if before else [])]
     lines = [heads, ["---"] + ["---:"] * (len(heads) - 1)]
     for row in rows:
-        cells = [str(row[name]) for name in columns]
+        cells = [str(row.get(name, "")) for name in columns]
         if before:
             cells.append(str(before.get(row["what"], {}).get(compared, "")))
         lines.append(cells)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+
+import numpy as np
 
 from shared.program.clock import stopwatch
 
@@ -55,6 +57,41 @@ class Comparison:
             "ratio": f"{self.ratio:.2f}",
             "ceiling": self.ceiling,
             "bound by": self.shares,
+        }
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a model takes in one engine: one question on one picture, and all around it.
+
+    ``joules`` are those of a question, ``None`` where the machine counts none; ``equal`` is the
+    share of answers that are the original's.
+    """
+
+    what: str
+    bytes_on_disk: int
+    start_s: float
+    each_ms: Sequence[float]
+    each_cpu_ms: Sequence[float]
+    peak_mib: float
+    joules: float | None
+    equal: float
+
+    def plain(self) -> dict[str, str]:
+        """Return it as the cells of a table."""
+        p50, p95 = np.percentile(self.each_ms, (50, 95))
+        return {
+            "what": self.what,
+            "on disk, MB": f"{self.bytes_on_disk / 1e6:.1f}",
+            "start, s": f"{self.start_s:.1f}",
+            "p50, ms": f"{p50:.1f}",
+            "p95, ms": f"{p95:.1f}",
+            "CPU, ms": f"{median(self.each_cpu_ms):.1f}",
+            "peak MiB": f"{self.peak_mib:.0f}",
+            "joules a question": "not measurable here"
+            if self.joules is None
+            else f"{self.joules:.2f}",
+            "same answers": f"{self.equal:.1%}",
         }
 
 

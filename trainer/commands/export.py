@@ -47,7 +47,7 @@ To = Annotated[
     Target,
     typer.Option(
         "--to",
-        help="What runs it: onnxruntime, a page in a browser, OpenVINO, or TensorRT.",
+        help="What runs it: onnxruntime, a page in a browser, OpenVINO, TensorRT, or LiteRT.",
     ),
 ]
 NodeModules = Annotated[
@@ -55,6 +55,10 @@ NodeModules = Annotated[
     typer.Option(
         help="Folder with the JavaScript packages of the page.", show_default="fetched by npm"
     ),
+]
+LitertPython = Annotated[
+    Path | None,
+    typer.Option(help="Python of an environment that has litert-torch.", show_default="none"),
 ]
 Sample = Annotated[
     int, typer.Option("--sample", "--questions", help="Number of questions to check with.", min=1)
@@ -92,6 +96,7 @@ def export(
     columns: Columns = None,
     threads: Threads = 1,
     node_modules: NodeModules = None,
+    litert_python: LitertPython = None,
     as_json: AsJson = False,
 ) -> None:
     """Write ONNX graphs that run without torch, and check their answers against the original's."""
@@ -104,8 +109,11 @@ def export(
         raise InputError("give --adapter, the folder of a finished run, or --model, and not both")
     if node_modules is not None and to is not Target.WEB:
         raise InputError("--node-modules is for --to web")
-    if to is Target.TENSORRT and {VariantName.INT8, VariantName.INT4} & set(variant or ()):
-        raise InputError("--to tensorrt takes float32 and float16: it has no weights in blocks")
+    if litert_python is not None and to is not Target.LITERT:
+        raise InputError("--litert-python is for --to litert")
+    if set(variant or ()) - set(to.variants):
+        why = ": it has no weights in blocks" if to is Target.TENSORRT else ""
+        raise InputError(f"--to {to} takes {' and '.join(to.variants)}{why}")
     missing = [name for name in to.packages if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"export needs {missing[0]}: pip install 'abo-vqa[{to.extra}]'")
@@ -139,6 +147,7 @@ def export(
             columns=parse_columns(columns),
             target=to,
             node_modules=node_modules,
+            litert_python=litert_python,
         )
     )
     bundles = [str(folder) for folder in result.bundles]

@@ -30,7 +30,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "Model": "adapter model variant method weights density seed",
     "Quantisation": "budget-mb bits questions check-questions",
     "Machine": "devices threads",
-    "Results": "out json to node-modules",
+    "Results": "out json to node-modules litert-python",
     "Hub": "scorecard license private yes",
     "This run": "set resume dry-run describe-only",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -40,7 +41,8 @@ class Provenance:
 
 def graph_path(folder: Path, name: str, target: Target = Target.ONNX) -> Path:
     """Return where a bundle's folder has one of its graphs."""
-    return folder / f"{name}{SUFFIX if target is Target.OPENVINO else '.onnx'}"
+    suffixes = {Target.OPENVINO: SUFFIX, Target.LITERT: ".tflite"}
+    return folder / f"{name}{suffixes.get(target, '.onnx')}"
 
 
 def write_bundle(
@@ -52,12 +54,19 @@ def write_bundle(
     *,
     target: Target = Target.ONNX,
 ) -> None:
-    """Write everything but the card, from the float32 ONNX graphs in the folder ``graphs``."""
+    """Write everything but the card, from the float32 ONNX graphs in the folder ``graphs``.
+
+    For LiteRT that folder has what was converted (``trainer.export.litert.conversion``).
+    """
     folder.mkdir(parents=True, exist_ok=True)
     names, model = list(exportable.graphs), exportable.model
     for name in names:
+        place = graph_path(folder, name, target)
+        if target is Target.LITERT:
+            shutil.copyfile(graphs / f"{name}.{variant}.tflite", place)
+            continue
         write = write_openvino if target is Target.OPENVINO else write_variant
-        write(graph_path(graphs, name), variant, graph_path(folder, name, target))
+        write(graph_path(graphs, name), variant, place)
     forget_last_texts(model.tokenizer)
     model.tokenizer.backend_tokenizer.save(str(folder / _TOKENIZER))
     said = {
@@ -87,10 +96,10 @@ def write_graphs(exportable: Exportable, folder: Path) -> Iterator[str]:
 
 def _format(family: str, target: Target) -> dict[str, Any]:
     """Return the lowest format that says what is in a bundle."""
-    if family == manifest.BLIP:
+    if family == manifest.BLIP and target is not Target.LITERT:
         openvino = target is Target.OPENVINO
         return {"format": manifest.WITH_OPENVINO if openvino else manifest.FORMAT}
-    engine = "openvino" if target is Target.OPENVINO else "onnx"
+    engine = target.value if target in {Target.OPENVINO, Target.LITERT} else "onnx"
     return {"format": manifest.WITH_FAMILIES, "family": family, "engine": engine}
 
 

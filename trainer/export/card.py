@@ -66,7 +66,7 @@ def bundle_card(provenance: Provenance, variant: Variant, target: Target, compar
     if provenance.adapter_sha256:
         merged = f", with the adapter `{provenance.adapter_sha256[:12]}` merged in"
     return f"""---
-library_name: {"openvino" if target is Target.OPENVINO else "onnx"}
+library_name: {target.value if target in {Target.OPENVINO, Target.LITERT} else "onnx"}
 base_model: {provenance.model}
 pipeline_tag: visual-question-answering
 tags: [{target.value}, blip, vqa, abo-vqa]

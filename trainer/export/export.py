@@ -29,8 +29,10 @@ from trainer.export.checking import (
     questions_of,
     require_equal,
 )
+from trainer.export.families.blip_fixed import with_fixed_sizes
 from trainer.export.families.exportable import Exportable
 from trainer.export.families.opening import opened_exportable, require_exported
+from trainer.export.litert.conversion import require_converter, write_converted
 from trainer.export.measure import Kind, measure
 from trainer.export.targets import Target
 from trainer.export.variants import Variant
@@ -48,7 +50,8 @@ class ExportOrder:
     """What the command line asks for; see ``trainer export --help``.
 
     Without ``adapter`` there is a ``model``, ``data`` and ``images``. What the page of
-    ``Target.WEB`` runs on comes from ``node_modules``, or from npm.
+    ``Target.WEB`` runs on comes from ``node_modules``, or from npm; ``litert_python`` is the Python
+    that has the converter of ``Target.LITERT``.
     """
 
     out: Path
@@ -62,6 +65,7 @@ class ExportOrder:
     columns: ColumnNames = field(default_factory=dict)
     target: Target = Target.ONNX
     node_modules: Path | None = None
+    litert_python: Path | None = None
 
 
 def export(order: ExportOrder) -> ExportResult:
@@ -73,6 +77,7 @@ def export(order: ExportOrder) -> ExportResult:
         AnswersDiffer: the float32 graphs do not answer as the original does.
         NotMeasured: a process that answers failed.
         NoLibraries: npm does not bring what the page runs on.
+        NotConverted: LiteRT's converter failed.
     """
     if order.adapter is not None:
         require_no_model(order.adapter)
@@ -82,12 +87,16 @@ def export(order: ExportOrder) -> ExportResult:
     require_exported(base, order.target)
     if order.target is Target.WEB:
         require_libraries(order.node_modules)
+    if order.target is Target.LITERT:
+        require_converter(order.litert_python)
     questions = _questions(order, base)
     with new_folder(order.out) as part, TemporaryDirectory(dir=part) as folder:
         scratch = Path(folder)
         exportable, provenance = _original(order.adapter, base, scratch / "merged")
         if order.target is Target.WEB:
             require_filter(exportable.stated["image"])
+        if order.target is Target.LITERT:
+            exportable = with_fixed_sizes(exportable)
         bundles = _write_bundles(exportable, provenance, order, part, scratch)
         models = _check(exportable.model.name, bundles, questions, order.threads)
         adapters = [] if order.adapter is None else [order.adapter]
@@ -143,7 +152,11 @@ def _write_bundles(
     graphs.mkdir()
     folders = {}
     with report_progress("writing graphs", len(exportable.graphs) + len(wanted)) as progress:
-        for name in write_graphs(exportable, graphs):
+        if order.target is Target.LITERT and order.litert_python is not None:
+            written = write_converted(exportable, graphs, list(wanted), order.litert_python)
+        else:
+            written = write_graphs(exportable, graphs)
+        for name in written:
             progress.advance(note=name)
         for variant in wanted:
             above = part if variant in variants else scratch

@@ -17,10 +17,14 @@ class Target(StrEnum):
     TENSORRT = "tensorrt"
     """onnxruntime with TensorRT, else CUDA, else the CPU: what the device has."""
 
+    LITERT = "litert"
+    """LiteRT on a CPU, from its own format."""
+
     @property
     def packages(self) -> tuple[str, ...]:
         """Return the modules that exporting to it needs."""
-        own = ("openvino", "nncf") if self is Target.OPENVINO else ()
+        of_target = {Target.OPENVINO: ("openvino", "nncf"), Target.LITERT: ("ai_edge_litert",)}
+        own = of_target.get(self, ())
         return ("onnx", "onnxruntime", "onnxscript", *own)
 
     @property
@@ -31,9 +35,21 @@ class Target(StrEnum):
                 return "openvino"
             case Target.TENSORRT:
                 return "onnxruntime-gpu"
+            case Target.LITERT:
+                return "ai-edge-litert"
         return "onnxruntime"
 
     @property
     def extra(self) -> str:
         """Return the extra that brings ``packages``."""
-        return "openvino" if self is Target.OPENVINO else "onnx"
+        return self.value if self in {Target.OPENVINO, Target.LITERT} else "onnx"
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Return the forms of weights that it has."""
+        match self:
+            case Target.TENSORRT:
+                return ("float32", "float16")
+            case Target.LITERT:
+                return ("float32", "int8")
+        return ("float32", "float16", "int8", "int4")

@@ -92,6 +92,13 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
             *("--to", "tensorrt", "--variant", "int8"),
             *("--model", original, "--out", out, *questions),
         ),
+        "--litert-python is for --to litert": (
+            *("--litert-python", tmp_path, "--model", original, "--out", out, *questions),
+        ),
+        "--to litert takes float32 and int8": (
+            *("--to", "litert", "--variant", "int4"),
+            *("--model", original, "--out", out, *questions),
+        ),
         "--node-modules is for --to web": (
             *("--node-modules", tmp_path, "--model", original, "--out", out, *questions),
         ),

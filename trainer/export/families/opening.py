@@ -32,10 +32,9 @@ def require_exported(model: str, target: Target) -> None:
     """
     config = read_config(model)
     named = architecture(config)
-    if target is Target.WEB and named != BLIP:
-        raise InputError(
-            f"{model}: is a {named}; the page answers with BLIP for VQA ({BLIP}) alone"
-        )
+    if target in {Target.WEB, Target.LITERT} and named != BLIP:
+        what = "the page answers" if target is Target.WEB else "LiteRT answers"
+        raise InputError(f"{model}: is a {named}; {what} with BLIP for VQA ({BLIP}) alone")
     if target is Target.OPENVINO and named not in {BLIP, VILT}:
         raise InputError(
             f"{model}: is a {named}; --to openvino takes BLIP and ViLT: with OpenVINO 2026.4 a "

@@ -1,0 +1,1 @@
+"""Graphs for LiteRT, whose converter lives in an environment of its own."""
