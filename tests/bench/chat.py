@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -84,31 +84,53 @@ CORPUS: Final = (
 )
 
 
-def bench_chat(folder: Path) -> Iterator[Comparison]:
-    """Two models with 5 and 10 questions a picture, against both loops; and what each holds."""
-    models = {"SmolVLM2-256M": save_smolvlm, "Qwen3-VL of its size": save_qwen3_vl}
-    for name, save in models.items():
-        place = save(folder / name.split()[0])
-        answerer = load_answerer(str(place), quantization=Quantization.NONE)
-        assert isinstance(answerer, ChatAnswerer)
-        for per_picture, pictures in ((5, 4), (10, 2)):
-            images = make_pictures(folder / f"pictures-{pictures}", pictures, side=SIDE)
-            yield from _compare(name, answerer, images, per_picture)
-        yield _memory(name, place, images)
+def bench_smolvlm(folder: Path) -> Iterator[Comparison]:
+    """SmolVLM2-256M with 5 and 10 questions a picture, against both loops; and what each holds."""
+    yield from _bench("SmolVLM2-256M", save_smolvlm(folder / "model"), folder)
+
+
+def bench_qwen3_vl(folder: Path) -> Iterator[Comparison]:
+    """A Qwen3-VL of that size with 5 and 10 questions a picture, in the same way."""
+    yield from _bench("Qwen3-VL of its size", save_qwen3_vl(folder / "model"), folder)
+
+
+def _bench(name: str, model: Path, folder: Path) -> Iterator[Comparison]:
+    answerer = load_answerer(str(model), quantization=Quantization.NONE)
+    assert isinstance(answerer, ChatAnswerer)
+    loops: dict[int, float] = {}
+    for per_picture, pictures in ((5, 4), (10, 2)):
+        images = make_pictures(folder / f"pictures-{pictures}", pictures, side=SIDE)
+        # Each row takes the loop the same time, however many others are about its picture.
+        loops = loops or _loops(answerer, images, questions(images, per_picture))
+        yield from _compare(name, answerer, images, per_picture, loops)
+    yield _memory(name, model, images)
+
+
+def _loops(answerer: ChatAnswerer, images: Path, rows: Sequence[Question]) -> dict[int, float]:
+    """Return seconds per question of the loop, by the rows in a batch of it."""
+    processor = open_processor(answerer.model.name, answerer.model.network.config)
+    return {
+        batch: _seconds(
+            partial(harness_loop, answerer, processor, images, rows[:count], batch),
+        )
+        / count
+        for batch, count in LOOPS.items()
+    }
 
 
 def _compare(
-    name: str, answerer: ChatAnswerer, images: Path, per_picture: int
+    name: str,
+    answerer: ChatAnswerer,
+    images: Path,
+    per_picture: int,
+    loops: Mapping[int, float],
 ) -> Iterator[Comparison]:
     rows = questions(images, per_picture)
     settings = replica_settings(answerer.model.name, None, "none", images, batch_size=64)
     replica = Replica(settings, answerer=answerer)
-    processor = open_processor(answerer.model.name, answerer.model.network.config)
     ours = _seconds(lambda: replica.answer(rows)) / len(rows)
     parts = _parts(answerer, images, rows)
-    for batch, count in LOOPS.items():
-        sample = rows[:count]
-        loop = _seconds(partial(harness_loop, answerer, processor, images, sample, batch)) / count
+    for batch, loop in loops.items():
         what = f"{name}, {per_picture} questions a picture; loop in batches of {batch}"
         yield Comparison(what, "questions a CPU second", 1 / loop, 1 / ours, parts, 1)
 

@@ -5,15 +5,16 @@ The report's loop takes rows in file order, opens the image of every row, and ca
 batches of 64. The loop's questions are padded, as they were there; the answers are not compared
 here (tests do that), only the time.
 
-The ceiling is the rate of the passes alone, one after the other on inputs that are ready: image
-encoder, keys and values, questions, decoding. Random weights seldom end an answer, so that decoding
-takes all of its ten steps, where real answers take two or three: the ratios are those of the worst
-case.
+The ceiling is the rate of the parts alone, one after the other on inputs that are ready: pictures
+from files to pixels by as many threads as the replica has, image encoder, keys and values,
+questions, decoding. Random weights seldom end an answer, so that decoding takes all of its ten
+steps, where real answers take two or three: the ratios are those of the worst case.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +29,7 @@ from evaluator.answering.batches import QUESTIONS_PER_IMAGE
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import replica_settings
 from shared.images.decoding import open_image
+from shared.images.source import ImageFolder
 from shared.program.clock import stopwatch
 from shared.records import Question
 from shared.vqa.blip.answerer import BlipAnswerer
@@ -51,7 +53,7 @@ from tests.bench.measure import Comparison, compare
 WORDS = ("color", "shape", "main material", "type", "style of the sole", "number of legs")
 BATCH = 64
 REPORT_BATCH = 2
-PARTS = ("images", "keys and values", "questions", "decoding")
+PARTS = ("pictures", "images", "keys and values", "questions", "decoding")
 
 
 def bench_answers(folder: Path) -> Iterator[Comparison]:
@@ -100,13 +102,17 @@ def _compare(
 @torch.inference_mode()
 def _parts(model: LoadedModel, images: Path, questions: list[Question]) -> dict[str, float]:
     """Return seconds per question of each part alone, measured on one batch."""
+    answerer = BlipAnswerer(model)
     names = list(dict.fromkeys(question.filename for question in questions))
     names = names[: BATCH // QUESTIONS_PER_IMAGE]
     asked = [question for question in questions if question.filename in names]
-    pixels = pixel_values(model.image_processor, [open_image(images / name) for name in names])
     rows = token_lists(model.tokenizer, [question.text for question in asked], 128)
     packed = pack(rows, [names.index(question.filename) for question in asked], model.device)
-    times = [stopwatch()]
+    with ThreadPoolExecutor(ImageFolder.reads_at_once) as threads:
+        times = [stopwatch()]
+        read = threads.map(lambda name: answerer.prepare(open_image(images / name)), names)
+        pixels = torch.cat(list(read))
+        times.append(stopwatch())
     features = image_features(model.blip, pixels)
     times.append(stopwatch())
     layers = image_keys_and_values(model.blip, features)

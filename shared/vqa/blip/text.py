@@ -45,8 +45,11 @@ def token_lists(
     tokenizer: PreTrainedTokenizerBase, questions: Sequence[str], max_tokens: int
 ) -> list[list[int]]:
     """Return the ids of each question with its special tokens, cut to ``max_tokens``."""
-    encoded = tokenizer(list(questions), truncation=True, max_length=max_tokens)
-    return [list(ids) for ids in encoded["input_ids"]]
+    # The same is asked about many pictures.
+    distinct = list(dict.fromkeys(questions))
+    encoded = tokenizer(distinct, truncation=True, max_length=max_tokens)["input_ids"]
+    ids_of = dict(zip(distinct, encoded, strict=True))
+    return [list(ids_of[question]) for question in questions]
 
 
 def pad_right(rows: Sequence[Sequence[int]], pad_id: int) -> TokenBatch:

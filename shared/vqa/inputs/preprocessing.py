@@ -7,9 +7,12 @@ it is installed: the same file must give the same pixels on every machine.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from transformers import BlipImageProcessorPil, ViltImageProcessorPil
 from transformers.image_utils import ChannelDimension
@@ -18,6 +21,9 @@ from transformers.models.vilt.image_processing_pil_vilt import (
     MAX_SHORTER_EDGE,
     get_resize_output_image_size,
 )
+
+_VALUES: Final = 256
+"""Of a colour in 8 bits."""
 
 
 def pixel_values(
@@ -32,6 +38,8 @@ def pixel_values(
         return _processed(processor, images)
     resample = Image.Resampling(processor.resample)
     resized = [image.resize(size, resample) for image, size in zip(images, sizes, strict=True)]
+    if _goes_by_value(processor):
+        return torch.from_numpy(np.stack([_looked_up(processor, image) for image in resized]))
     return _processed(processor, resized, do_resize=False)
 
 
@@ -63,6 +71,37 @@ def _size(
         # Of what is narrower than a patch, the processor makes nothing, and fails.
         return max(width, processor.size_divisor), max(height, processor.size_divisor)
     return None
+
+
+def _goes_by_value(processor: BlipImageProcessorPil | ViltImageProcessorPil) -> bool:
+    """Whether each number that is made of a resized picture is that of one colour's value alone."""
+    others = ("do_center_crop", "do_pad")
+    return type(processor) is BlipImageProcessorPil and not any(
+        getattr(processor, name, None) for name in others
+    )
+
+
+def _looked_up(processor: BlipImageProcessorPil, image: Image.Image) -> NDArray[np.float32]:
+    """Return a picture's pixels ``(C, H, W)`` as the processor has them, in a third of the time."""
+    table_CV = _table(
+        processor,
+        processor.do_rescale,
+        processor.rescale_factor,
+        processor.do_normalize,
+        *(tuple(values or ()) for values in (processor.image_mean, processor.image_std)),
+    )
+    values_HWC = np.asarray(image)
+    return np.stack([row_V[values_HWC[..., at]] for at, row_V in enumerate(table_CV)])
+
+
+@lru_cache(maxsize=8)
+def _table(processor: BlipImageProcessorPil, *_settings: object) -> NDArray[np.float32]:
+    """Return what the processor makes of each value in each colour, ``(C, 256)``."""
+    values_V = np.arange(_VALUES, dtype=np.uint8)
+    grey = Image.fromarray(np.repeat(values_V[None, :, None], 3, axis=2))
+    made = processor(images=[grey], do_resize=False, return_tensors="np")
+    table_CV: NDArray[np.float32] = made["pixel_values"][0, :, 0]
+    return table_CV
 
 
 def to_device(pixels: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from transformers import ViltImageProcessorPil
+from transformers import BlipImageProcessorPil, ViltImageProcessorPil
 
 from shared.errors import CorruptImage
 from shared.images.decoding import open_image
@@ -26,6 +26,23 @@ def test_pixels_are_the_processors_own(blip, size):
     image = Image.fromarray(noise)
     own = blip.image_processor(images=[image], return_tensors="pt")["pixel_values"]
     assert (pixel_values(blip.image_processor, [image]) == own).all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"do_rescale": False},
+        {"do_normalize": False},
+        {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 1.0, 2.0], "rescale_factor": 0.01},
+        {"do_center_crop": True, "crop_size": {"height": 10, "width": 12}},
+    ],
+)
+def test_pixels_are_the_processors_own_whatever_it_does(settings):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    processor = BlipImageProcessorPil(size={"height": 24, "width": 24}, **settings)
+    own = processor(images=[image], return_tensors="pt")["pixel_values"]
+    assert pixel_values(processor, [image]).equal(own)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (300, 200), (60, 900), (900, 61), (384, 384), (64, 96)])
