@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
+from string import digits
 from typing import Final
 
 from curator.ledger.records.overview import KeyReport
@@ -25,7 +27,8 @@ def key_reports(
     now: float,
 ) -> tuple[KeyReport, ...]:
     """Return all keys by label; ``outcomes`` are those of a campaign, by fingerprint."""
-    rows = connection.execute("SELECT * FROM keys ORDER BY label").fetchall()
+    rows = connection.execute("SELECT * FROM keys").fetchall()
+    rows.sort(key=lambda row: as_counted(row["label"]))
     since = day_start(now)
     meters = {Meter(row["project"], model.name) for row in rows for model in models}
     today = {
@@ -53,6 +56,16 @@ def key_reports(
             )
         )
     return tuple(reports)
+
+
+def as_counted(label: str) -> list[tuple[int, str]]:
+    """Return by what labels are sorted as people count: the second before the tenth.
+
+    >>> sorted(["key-10", "key-2", "ada"], key=as_counted)
+    ['ada', 'key-2', 'key-10']
+    """
+    parts = re.findall(r"[0-9]+|[^0-9]+", label)
+    return [(int(part), "") if part[0] in digits else (-1, part) for part in parts]
 
 
 def why_none(uses: Sequence[ModelUse]) -> str:

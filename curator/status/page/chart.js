@@ -3,8 +3,9 @@
 import { moment, momentToTheSecond } from "./moment.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 960, HEIGHT = 230, LEFT = 60, RIGHT = 8, TOP = 24, BOTTOM = 26;
+const WIDEST = 960, NARROWEST = 300, PADDING = 20, HEIGHT = 230, LEFT = 60, RIGHT = 8, TOP = 24, BOTTOM = 26;
 const SERIES = ["answered", "limited", "failed"];
+const LABEL = 120;
 
 const element = (parent, tag, attributes, text) => {
   const made = parent.appendChild(document.createElementNS(SVG, tag));
@@ -27,6 +28,8 @@ const clock = (at, span) => new Date(at * 1000).toLocaleString([], {
 
 export const drawChart = (parent, history) => {
   const { bins, width_s: width } = history;
+  // As wide as there is room, so that its letters are as large on a phone.
+  const WIDTH = Math.max(NARROWEST, Math.min(WIDEST, parent.clientWidth - PADDING));
   const perMinute = count => count * 60 / width;
   const sum = bin => SERIES.reduce((total, name) => total + bin[name], 0);
   const top = roundUp(Math.max(1, ...bins.map(bin => perMinute(sum(bin)))));
@@ -57,7 +60,7 @@ export const drawChart = (parent, history) => {
       + SERIES.map(name => `${perMinute(bin[name]).toFixed(1)} ${name}`).join(", ") + " a minute");
   });
   const span = bins.length * width;
-  const every = Math.max(1, Math.ceil(Math.max(bins.length, 12) / 5));
+  const every = Math.max(1, Math.ceil(Math.max(bins.length, 12) / Math.min(5, Math.floor((WIDTH - LEFT) / LABEL))));
   for (let number = 0; number < bins.length; number += every) {
     element(svg, "text", { class: "tick", x: x(number), y: HEIGHT - 8 }, clock(bins[number].at, span));
   }
