@@ -198,7 +198,7 @@ def serve(
 
 def _announce(model: str, url: str) -> None:
     typer.echo(f"{model} answers at {url}; Ctrl-C ends it")
-    tell_next("curl", "-F", "image=@PICTURE.jpg", "-F", "question=QUESTION", f"{url}/answer")
+    tell_next("curl", "-F", "image=@PICTURE.jpg", "-F", "question=QUESTION", f"{url}answer")
 
 
 def _typed(options: Mapping[str, str | None]) -> list[str]:

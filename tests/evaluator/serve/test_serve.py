@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from evaluator.__main__ import app
 from evaluator.answering.replica import Replica
 from evaluator.answering.sureness import Sureness
+from evaluator.commands.predict import _announce
 from evaluator.serve.batching import Batcher
 from evaluator.serve.receiving import LARGEST_IMAGE_BYTES, LONGEST_QUESTION
 from evaluator.serve.serving import ReceivingReplica
@@ -332,3 +333,8 @@ async def test_the_page_answers_in_a_browser(replica, pictures, expected, tmp_pa
         await tab.click("#ask")
         await expect(tab.locator("#error")).to_contain_text("none of JPEG")
         await browser.close()
+
+
+def test_the_command_that_is_named_next_asks_where_answers_are_given(capsys):
+    _announce("blip-vqa-tiny", Address("127.0.0.1", 8000).url)
+    assert capsys.readouterr().err.endswith(" http://127.0.0.1:8000/answer\n")
