@@ -40,6 +40,7 @@ from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.endpoints.protocols.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
 from shared.endpoints.protocols.registry import Service
 from shared.program.command_line.next_step import tell_next
+from shared.program.garbage import garbage_left_alone
 
 SettledLimit = Annotated[
     int | None, typer.Option(min=1, help="Number of images, settled in all, after which to stop.")
@@ -164,8 +165,9 @@ def run(
     for name in ("context", "file", "dry_run"):
         del given[name]
     # What a run takes, --help need not wait for.
-    from curator.api import curate
-    from shared.program.clock import stopwatch
+    with garbage_left_alone():
+        from curator.api import curate
+        from shared.program.clock import stopwatch
 
     if dry_run:
         # It takes what `curator plan` takes, which a run does without.
