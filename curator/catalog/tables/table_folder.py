@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -31,12 +32,22 @@ def table_folder_catalog(path: Path, given: AsGiven) -> TableCatalog | None:
     """
     if not path.is_dir():
         return None
-    described = [file for name in _METADATA for file in (path / name, *path.glob(f"*/{name}"))]
+    folders = [path, *_folders_in(path)]
+    described = [folder / name for name in _METADATA for folder in folders]
     described = [file for file in described if file.is_file()]
     if len(described) == 1 and _names_files(described[0], path):
         return checked_table(path, described, AsGiven(given.images_dir or path, given.columns))
     files = _saved(path) or _shards(path)
     return checked_table(path, files, given) if files else None
+
+
+def _folders_in(path: Path) -> list[Path]:
+    """Return the folders in one that may hold hundreds of thousands of pictures, in one look."""
+    try:
+        with os.scandir(path) as entries:
+            return [path / entry.name for entry in entries if entry.is_dir()]
+    except OSError:
+        return []
 
 
 def _names_files(table: Path, folder: Path) -> bool:
