@@ -17,8 +17,8 @@ from shared.program.command_line.next_step import tell_next
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from evaluator.comparing.deciding.gate import Gate
     from evaluator.comparing.drops import DropDifference
-    from evaluator.comparing.gate import Gate
     from evaluator.comparing.several import SeveralRuns
 
 
@@ -46,8 +46,13 @@ def compare(
 ) -> None:
     """Say which of several runs is better, by how much, and how sure that is."""
     from evaluator.comparing.control_tables import drops_table
+    from evaluator.comparing.deciding.gate import (
+        GateClosed,
+        gates,
+        require_interval,
+        require_possible,
+    )
     from evaluator.comparing.drops import compare_drops, drop_sentences
-    from evaluator.comparing.gate import GateClosed, gates, require_interval, require_possible
     from evaluator.comparing.several import compare_all
     from evaluator.metrics.choice import one_metric, parse_metrics
     from evaluator.runs.folder import read_runs

@@ -15,7 +15,7 @@ from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 
 if TYPE_CHECKING:
-    from evaluator.comparing.power import Variation
+    from evaluator.comparing.deciding.power import Variation
 
 _METRIC: Final = "exact_match"
 CHANGED: Final = 0.2
@@ -72,8 +72,8 @@ def power(
     from rich.console import Console
 
     # scipy takes half a second to import.
-    from evaluator.comparing.power import need
-    from evaluator.comparing.power_of_runs import variation_of_runs
+    from evaluator.comparing.deciding.power import need
+    from evaluator.comparing.deciding.power_of_runs import variation_of_runs
     from evaluator.comparing.tables import need_table
     from evaluator.runs.folder import read_runs
     from shared.dataset.units import counted
@@ -124,7 +124,7 @@ def _require_none(options: Mapping[str, object], why: str) -> None:
 def _supposed(
     points: float, changed: float | None, questions: float | None, alike: float | None
 ) -> Variation:
-    from evaluator.comparing.power import supposed
+    from evaluator.comparing.deciding.power import supposed
 
     share = CHANGED if changed is None else changed
     if questions is not None and not math.isfinite(questions):

@@ -26,7 +26,7 @@ from shared.dataset.units import counted
 
 if TYPE_CHECKING:
     # With it comes scipy, which takes half a second.
-    from evaluator.comparing.power import Need
+    from evaluator.comparing.deciding.power import Need
 
 
 def detail_table(name: str, scorecard: Scorecard) -> Table:

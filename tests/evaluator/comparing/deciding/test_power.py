@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluator.__main__ import app
-from evaluator.comparing.power import measured, need, supposed
+from evaluator.comparing.deciding.power import measured, need, supposed
 from evaluator.comparing.significance import paired_difference
 from shared.program.cli import run_program
 from tests.evaluator.run_folders import answers, make_run

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from evaluator.comparing.comparable import common_metrics, same_rows
+from evaluator.comparing.deciding.power import Variation, measured
 from evaluator.comparing.pairing import units_between
-from evaluator.comparing.power import Variation, measured
 from evaluator.metrics.choice import one_metric
 from evaluator.metrics.registry import corpus_figure
 from evaluator.runs.folder import Run
