@@ -68,7 +68,7 @@ def bench_exported_full_size(folder: Path) -> Iterator[Comparison | Row]:
     write_bundle(graphs, exportable, Variant.INT8, _PROVENANCE, folder / "int8")
     del exportable
     kinds = {REFERENCE: (Kind.MODEL, model), OURS: (Kind.BUNDLE, str(folder / "int8"))}
-    yield from _shown("full size", kinds, folder, pictures=3, questions=QUESTIONS[:1])
+    yield from _shown("full size", kinds, folder, pictures=3, questions=QUESTIONS[:1], turns=1)
 
 
 def _targets() -> dict[Target, tuple[Variant, ...]]:
@@ -103,16 +103,17 @@ def _shown(
     *,
     pictures: int,
     questions: tuple[str, ...],
+    turns: int = TURNS,
 ) -> Iterator[Comparison | Row]:
     made = make_pictures(folder / "pictures", pictures, side=256)
     asked = [ImageQuestions(str(path), questions) for path in sorted(made.iterdir())]
-    turns: dict[str, list[Measurement]] = {who: [] for who in kinds}
+    measured: dict[str, list[Measurement]] = {who: [] for who in kinds}
     joules: dict[str, float | None] = {}
-    for turn in range(TURNS):
+    for turn in range(turns):
         for who in kinds if turn == 0 else (REFERENCE, OURS):
             before = joules_so_far()
             kind, place = kinds[who]
-            turns[who].append(measure(kind, place, asked, THREADS, f"{name}, {who}"))
+            measured[who].append(measure(kind, place, asked, THREADS, f"{name}, {who}"))
             after = joules_so_far()
             joules[who] = (
                 None
@@ -122,28 +123,31 @@ def _shown(
     yield Comparison(
         f"int8 bundle, {name}: one question on one picture",
         "answers/s",
-        *(1e3 / median(median(one.each_ms) for one in turns[who]) for who in (REFERENCE, OURS)),
+        *(1e3 / median(median(one.each_ms) for one in measured[who]) for who in (REFERENCE, OURS)),
     )
     yield Comparison(
         f"int8 bundle, {name}: one question on one picture, by the processors' time",
         "answers/s",
-        *(1e3 / median(median(one.each_cpu_ms) for one in turns[who]) for who in (REFERENCE, OURS)),
+        *(
+            1e3 / median(median(one.each_cpu_ms) for one in measured[who])
+            for who in (REFERENCE, OURS)
+        ),
     )
     yield Comparison(
         f"int8 bundle, {name}: peak memory",
         "processes a GiB",
-        *(1024 / median(one.peak_mib for one in turns[who]) for who in (REFERENCE, OURS)),
+        *(1024 / median(one.peak_mib for one in measured[who]) for who in (REFERENCE, OURS)),
     )
-    wanted = turns[REFERENCE][0].answers
+    wanted = measured[REFERENCE][0].answers
     for who, (kind, place) in kinds.items():
-        first = turns[who][0]
+        first = measured[who][0]
         yield Row(
             f"{name}: {who}",
             bytes_in(Path(place)) if kind is Kind.BUNDLE else _weights(Path(place)),
-            median(one.start_s for one in turns[who]),
-            [ms for one in turns[who] for ms in one.each_ms],
-            [ms for one in turns[who] for ms in one.each_cpu_ms],
-            median(one.peak_mib for one in turns[who]),
+            median(one.start_s for one in measured[who]),
+            [ms for one in measured[who] for ms in one.each_ms],
+            [ms for one in measured[who] for ms in one.each_cpu_ms],
+            median(one.peak_mib for one in measured[who]),
             joules[who],
             sum(map(str.__eq__, first.answers, wanted)) / len(wanted),
         )

@@ -64,6 +64,10 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
         "run.json is missing": (tiny_adapter, "--out", out),
         "only BLIP, ViLT": ("--model", others["git"], "--out", out, *questions),
         "is an encoder-decoder": ("--model", others["blip2-t5"], "--out", out, *questions),
+        "which OpenVINO": (
+            *("--to", "openvino"),
+            *("--model", others["blip2-t5"], "--out", out, *questions),
+        ),
         "the page answers with BLIP": (
             *("--to", "web", "--node-modules", tmp_path),
             *("--model", others["vilt"], "--out", out, *questions),
