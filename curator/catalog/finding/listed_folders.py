@@ -40,8 +40,8 @@ class ListedFolders:
     def _listed(self, folder: str) -> set[str]:
         try:
             with os.scandir(f"{self._root}/{folder}") as entries:
-                files = (entry.name for entry in entries if entry.is_file(follow_symlinks=False))
-                return set(islice(files, self._room))
+                listed = islice(entries, self._room)
+                return {each.name for each in listed if each.is_file(follow_symlinks=False)}
         except OSError:
             # Such as one that may be entered and not listed.
             return set()

@@ -48,6 +48,13 @@ class Locator:
         self._addresses: dict[int, int] = {}
         self._beside = _parts(str(beside.resolve()).replace("\\", "/"))
 
+    def is_path(self, cell: str) -> bool:
+        """Return whether a cell is for certain just the path of a picture that is there.
+
+        By far the most frequent, and told in a fifth of the time.
+        """
+        return _PLAIN.match(cell) is not None and self._listed.holds(cell)
+
     def locate(self, name: str) -> str | Reason:
         """Return the path below the images folder of what ``name`` means, or why there is none.
 
@@ -55,7 +62,6 @@ class Locator:
             InputError: the folder cannot be looked at.
         """
         if _PLAIN.match(name) and (self._listed.holds(name) or self._is_file(name)):
-            # By far the most frequent, and quick.
             return name
         place = self._place(name)
         return self._of_one_address(name, place) if is_web_address(name) else place

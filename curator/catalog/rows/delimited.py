@@ -55,11 +55,9 @@ def _opened(file: TextIO, path: Path) -> tuple[list[str], Iterator[Row]]:
 
 
 def _lines(start: str, file: TextIO) -> Iterator[str]:
-    """Yield the lines of ``start`` and of ``file``, which goes on where that may be cut."""
+    """Return the lines of ``start`` and of ``file``, which goes on where that may be cut."""
     *whole, last = [*io.StringIO(start, newline="")] or [""]
-    yield from whole
-    yield last if last.endswith("\n") else last + file.readline()
-    yield from file
+    return chain(whole, [last if last.endswith("\n") else last + file.readline()], file)
 
 
 @dataclass(slots=True)

@@ -168,24 +168,31 @@ class _RowReader:
     texts: _Texts
     texts_of_several: _Texts
 
-    def listings(self, row: Row, skipped: Skipped) -> Iterator[Listing]:
-        completed = self.products.completed(row.cells)
-        names = self.names(row)
-        if not names and not completed.goes_on:
-            skipped.add(Reason.WITHOUT_IMAGE, f"line {row.line}")
-        paths = self._paths(names, skipped)
+    def listings(self, row: Row, skipped: Skipped) -> Sequence[Listing]:
+        product, group, cells, goes_on = self.products.completed(row.cells)
+        paths = self._only_path(row)
         if not paths:
-            return
-        metadata = self._metadata(completed.cells, has_captions=len(paths) == 1)
-        for path in paths:
-            image = ImageRef(path, path)
-            yield Listing(completed.product or paths[0], image, metadata, completed.group)
+            names = self.names(row)
+            if not names and not goes_on:
+                skipped.add(Reason.WITHOUT_IMAGE, f"line {row.line}")
+            paths = self._paths(names, skipped)
+            if not paths:
+                return ()
+        metadata = self._metadata(cells, has_captions=len(paths) == 1)
+        listing_id = product or paths[0]
+        return [Listing(listing_id, ImageRef(path, path), metadata, group) for path in paths]
+
+    def _only_path(self, row: Row) -> Sequence[str]:
+        if len(self.layout.images) > 1:
+            return ()
+        cell = row.cells[self.layout.images[0]]
+        return (cell,) if self.locator.is_path(cell) else ()
 
     def names(self, row: Row) -> list[str]:
         """Return the names, paths or URLs of a row's pictures."""
         return [name for place in self.layout.images for name in picture_names(row.cells[place])]
 
-    def _paths(self, names: Sequence[str], skipped: Skipped) -> list[str]:
+    def _paths(self, names: Sequence[str], skipped: Skipped) -> Sequence[str]:
         paths: dict[str, None] = {}
         for name in dict.fromkeys(names):
             place = self.locator.locate(name)

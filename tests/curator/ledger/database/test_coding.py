@@ -11,6 +11,7 @@ from curator.ledger.database.coding import metadata_text
 
 
 @given(st.dictionaries(st.text(), st.text()))
+@example({"100 % cotton": "5 %", "%s": "%d"})
 @example({"": '"quoted" \\ \n\t\0\x7f\u2028', "\u00e9\ud800": "\U0001f600"})
 def test_metadata_is_written_as_json_writes_it(metadata):
     assert metadata_text(metadata) == json.dumps(metadata, ensure_ascii=False)
