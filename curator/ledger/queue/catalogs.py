@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 from typing import Final
 
@@ -30,6 +31,7 @@ ON CONFLICT DO NOTHING
 _ROW: Final = "(?, ?, ?, ?, ?)"
 _BATCH: Final = 500
 """Listings that one statement adds, for which it takes half the time of one each."""
+_Batch = Sequence[tuple[str, ...]]
 _SOURCE: Final = """
 INSERT INTO sources (path, fingerprint, images_dir, imported_at, left_out)
 VALUES (:path, :fingerprint, :images_dir, :imported_at, :left_out)
@@ -47,17 +49,30 @@ def add(
 ) -> int:
     """Add the listings whose image is new, and remember their source; return how many images.
 
-    ``left_out`` is asked once they are read.
+    They are read in another thread, and added in this one. ``left_out`` is asked once they are
+    read.
     """
     before = _item_count(connection)
     rows = map(listing_row, listings)
-    while batch := list(islice(rows, _BATCH)):
+    for batch in _read_ahead(iter(lambda: list(islice(rows, _BATCH)), [])):
         _add_batch(connection, batch)
     connection.execute(_SOURCE, {**source, "left_out": left_out_text(left_out())})
     return _item_count(connection) - before
 
 
-def _add_batch(connection: sqlite3.Connection, batch: Sequence[tuple[str, ...]]) -> None:
+def _read_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """Yield batches, each of which is read while what was done with the last one goes on.
+
+    SQLite holds up no Python meanwhile. What reading raises, this does.
+    """
+    with ThreadPoolExecutor(1, "catalogue") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+
+
+def _add_batch(connection: sqlite3.Connection, batch: _Batch) -> None:
     rows = ", ".join([_ROW] * len(batch))
     values = list(chain.from_iterable(batch))
     added = connection.execute(_NEW.format(rows=rows), values).rowcount
