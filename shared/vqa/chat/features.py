@@ -52,14 +52,26 @@ def image_features(network: PreTrainedModel, inputs: Mapping[str, Any]) -> Featu
 
 
 def kept(features: Features) -> Features:
-    """Return what the language model reads of features, without what the tower held besides."""
+    """Return what the language model reads of features, without what the tower held besides.
+
+    It is copied: where it was made, it keeps the memory below it, 20 to 40 MB of the tower of
+    SmolVLM2-256M, from being given back.
+    """
     if not isinstance(features, ModelOutput):
         return features
     own = copy.copy(features)
     for name in features:
-        if name not in {"pooler_output", "deepstack_features"}:
-            setattr(own, name, None)
+        is_read = name in {"pooler_output", "deepstack_features"}
+        setattr(own, name, _copied(features[name]) if is_read else None)
     return own
+
+
+def _copied(value: object) -> object:
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    if isinstance(value, (list, tuple)):
+        return type(value)(_copied(part) for part in value)
+    return value
 
 
 def without_pixels(inputs: Mapping[str, Any]) -> dict[str, Any]:
