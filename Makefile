@@ -58,7 +58,7 @@ release:  ## the wheel and the source distribution, checked, in dist
 	  .release/bin/python -m pip install --quiet build twine; }
 	rm -rf dist && .release/bin/python -m build && .release/bin/twine check --strict dist/*
 
-chaos: $(STAMP)  ## try to lose something of campaigns, evaluations, trainings: SEEDS, for MINUTES at most
+chaos: $(STAMP)  ## try to lose something of campaigns, evaluations, trainings, sweeps: SEEDS, for MINUTES at most
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --minutes $(MINUTES)
 
 lint: $(STAMP)  ## format, lint, types, import contracts

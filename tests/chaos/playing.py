@@ -15,6 +15,7 @@ from tests.chaos.campaigns.processes import chaos_of_processes
 from tests.chaos.campaigns.within import chaos_within
 from tests.chaos.evaluations import chaos_of_evaluations
 from tests.chaos.report import Told
+from tests.chaos.sweeps import chaos_of_sweeps
 from tests.chaos.trainings import chaos_of_trainings
 from tests.chaos.turns import Turns
 
@@ -23,9 +24,10 @@ KINDS: Final[dict[str, Callable[[int, Path, int], Awaitable[Told]]]] = {
     "processes": chaos_of_processes,
     "evaluations": chaos_of_evaluations,
     "trainings": chaos_of_trainings,
+    "sweeps": chaos_of_sweeps,
 }
-WANTED: Final = {"within": 100, "processes": 100, "evaluations": 30, "trainings": 20}
-"""How many of each kind belong together."""
+WANTED: Final = {"within": 100, "processes": 100, "evaluations": 30, "trainings": 20, "sweeps": 4}
+"""How many of each kind belong together; a sweep takes as long as several trainings."""
 LANES: Final = (("within", "processes"), tuple(WANTED))
 """What each of the two that play at a time may play; models and Ray are set up by one alone."""
 

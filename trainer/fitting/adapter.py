@@ -109,10 +109,16 @@ class NewAdapter:
 
 
 def name_base(base: str, adapter: Path) -> None:
-    """Let an adapter's configuration name its base, where peft wrote the place of that."""
+    """Let an adapter's configuration name its base, where peft wrote the place of that.
+
+    Its targets are put in order: peft keeps a set, whose order is another in each process.
+    """
     path = adapter / ADAPTER_CONFIG
     # Not before peft saves: it would ask the hub for a base of this name.
-    write_json(read_json(path) | {"base_model_name_or_path": public_name(base)}, path)
+    config = read_json(path) | {"base_model_name_or_path": public_name(base)}
+    if isinstance(targets := config["target_modules"], list):
+        config["target_modules"] = sorted(targets)
+    write_json(config, path)
 
 
 @contextmanager

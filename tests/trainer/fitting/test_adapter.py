@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.vqa.loading import load_blip
 from shared.vqa.quantization import Quantization
@@ -13,6 +14,7 @@ from trainer.fitting.adapter import (
     base_weight,
     lora_layers,
     matched_layers,
+    name_base,
     require_targets,
     unmatched_targets,
 )
@@ -112,3 +114,14 @@ def test_what_a_killed_save_left_does_not_outlive_the_next_one(tiny_model, tmp_p
     adapter.save(tmp_path / "adapter")
     assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
     assert not (tmp_path / "adapter" / "added_labels.json").exists()
+
+
+@pytest.mark.parametrize("targets", [["value", "dense", "query"], "all-linear"])
+def test_an_adapters_targets_stand_in_order(tmp_path, targets):
+    write_json({"target_modules": targets, "r": 4}, tmp_path / "adapter_config.json")
+    name_base("Salesforce/blip-vqa-base", tmp_path)
+    assert read_json(tmp_path / "adapter_config.json") == {
+        "base_model_name_or_path": "Salesforce/blip-vqa-base",
+        "target_modules": targets if isinstance(targets, str) else ["dense", "query", "value"],
+        "r": 4,
+    }
