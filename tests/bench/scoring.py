@@ -21,7 +21,7 @@ from tests.bench.measure import Comparison, compare
 ROWS, DISTINCT = 50_000, 6_000
 """What published predictions about the ABO hold."""
 PAIR_ROWS = 10_000
-COSINE_ROUNDS = 2
+COSINE_ROUNDS = 1
 IMAGES = 10_000
 
 
