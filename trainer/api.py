@@ -12,6 +12,7 @@ run that stopped in good order ``StoppedForNow``; both are ``AboVqaError``.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from os import PathLike, fspath
@@ -105,6 +106,9 @@ def quantize(
     """
     if (budget_mb is None) == (bits is None):
         raise InputError("give --budget-mb or --bits, and not both")
+    for name, most in (("budget_mb", budget_mb), ("bits", bits)):
+        if most is not None and not 0 < most < math.inf:
+            raise InputError(f"{name}: give a number above 0, not {most}")
     for name, count in (("questions", questions), ("check_questions", check_questions)):
         if count < 1:
             raise InputError(f"{name}: give 1 or more, not {count}")

@@ -45,6 +45,8 @@ def test_what_cannot_be_quantised_is_one_error(tmp_path) -> None:
     good = {"data": rows, "images": tmp_path, "bits": 3}
     for settings, reason in (
         ({**good, "budget_mb": 3}, "give --budget-mb or --bits, and not both"),
+        ({**good, "bits": float("nan")}, "bits: give a number above 0, not nan"),
+        ({**good, "bits": 0}, "bits: give a number above 0, not 0"),
         ({**good, "bits": None}, "give --budget-mb or --bits, and not both"),
         ({**good, "data": None}, "give the questions to calibrate and to check with"),
         ({**good, "data": tmp_path / "none.csv"}, "none.csv"),

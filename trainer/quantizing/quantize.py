@@ -17,6 +17,7 @@ from shared.files.atomic import refilled_folder
 from shared.files.contents import require_writable_folder
 from shared.files.locking import sole
 from shared.vqa.adapting.adapter_files import adapter_digest
+from shared.vqa.adapting.rounded_together import is_rounded_together
 from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
 from shared.vqa.packed.folder import WEIGHTS, write_packed_network
@@ -104,6 +105,11 @@ def _require_usable(order: QuantizeOrder) -> None:
     learner_class(order.model)
     if packed_record(Path(resolve_model(order.model))) is not None:
         raise InputError(f"{order.model}: is packed already; give the model that it was made of")
+    if order.adapter is not None and is_rounded_together(order.adapter):
+        raise InputError(
+            f"{order.adapter}: is rounded together with its packed base; `trainer merge` makes a "
+            "packed model of both"
+        )
 
 
 def _is_begun(folder: Path) -> bool:

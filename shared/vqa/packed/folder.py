@@ -63,16 +63,37 @@ def read_packed_network(
         tensors = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{folder / WEIGHTS}: not a safetensors file ({error})") from error
+    _require_sound(folder, tensors)
     with init_empty_weights(include_buffers=False):
         network = network_class(config)
-    for part in record.parts:
-        for name in part.names:
-            _put(network, name, part, dtype)
+    # Tensors of the file take the places, whatever sizes the record claims.
+    with torch.device("meta"):
+        for part in record.parts:
+            for name in part.names:
+                _put(network, name, part, dtype)
     state = {name: _as_computed_with(name, tensor, dtype) for name, tensor in tensors.items()}
     for name, other in record.shared.items():
         if other in state:
             state[name] = state[other]
     return _filled(folder, network, state)
+
+
+def _require_sound(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Check that codes are codes, and that scales and zero points are numbers.
+
+    Raises:
+        InputError: some are not.
+    """
+    for name, tensor in tensors.items():
+        kind = name.rpartition(".")[2]
+        if kind not in _PACKED:
+            continue
+        expected = torch.uint8 if kind == "codes" else torch.float16
+        if tensor.dtype is not expected or not tensor.isfinite().all():
+            raise InputError(
+                f"{folder / WEIGHTS}: {name} is damaged; quantize the model again, or copy its "
+                "folder again"
+            )
 
 
 def _as_computed_with(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -1,13 +1,17 @@
 """A folder of packed weights: every command loads it, and holds it so unless told otherwise."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from shared.errors import InputError
 from shared.vqa.families import load_answerer
 from shared.vqa.packed.folder import WEIGHTS
 from shared.vqa.packed.record import (
     PACKED_FILE,
+    PackedPart,
     PackedRecord,
     packed_record,
     write_packed_record,
@@ -87,3 +91,34 @@ def test_weights_that_do_not_fit_are_one_line(folder, rounded, tmp_path):
     (tmp_path / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes())
     with pytest.raises(InputError, match="tensors missing and"):
         load_answerer(str(tmp_path), device=CPU)
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [
+        ("codes", lambda tensor: tensor.float()),
+        ("scales", lambda tensor: torch.full_like(tensor, torch.nan)),
+        ("zeros", lambda tensor: tensor.float()),
+    ],
+)
+def test_numbers_that_are_none_are_named(copied, kind, damage):
+    tensors = load_file(copied / WEIGHTS)
+    name = f"{packed_record(copied).parts[0].names[0]}.{kind}"
+    save_file(tensors | {name: damage(tensors[name])}, copied / WEIGHTS)
+    with pytest.raises(InputError, match=f"{name} is damaged"):
+        load_answerer(str(copied), device=CPU)
+
+
+def test_a_record_that_claims_more_than_any_machine_has_is_one_line(copied):
+    record = packed_record(copied)
+    huge = PackedPart(record.parts[0].names, (10**9, 10**6), 4, 10)
+    write_packed_record(replace(record, parts=(huge, *record.parts[1:])), copied)
+    with pytest.raises(InputError, match="do not fit its configuration"):
+        load_answerer(str(copied), device=CPU)
