@@ -66,13 +66,15 @@ def evaluate(
     text_models: Callable[[], TextModels],
     clock: Clock,
     *,
+    answered: Callable[[], None] = lambda: None,
     cost: Callable[[Pace | None], Cost | None] = lambda _: None,
     finished: Finished = lambda scorecard, _: scorecard,
 ) -> Scorecard:
     """Answer what ``folder`` lacks, score everything and write the scorecard.
 
     ``fleet`` and ``text_models`` are called when they are needed: a run whose shards are all there
-    loads no model. ``cost`` is asked at the end, and told how fast answers came; ``finished`` says
+    loads no model. ``answered`` is called once nobody is to answer any more, before anything is
+    scored. ``cost`` is asked at the end, and told how fast answers came; ``finished`` says
     what is known besides.
 
     Raises:
@@ -93,6 +95,7 @@ def evaluate(
             replicas = fleet()
             agree_on_model(folder, replicas, shards, evaluation.record)
             answer_shards(todo, replicas, evaluation.pairs, folder, shards=shards, notes=notes)
+        answered()
         answered_s = stopwatch() - started
         notes.change_state(State.SCORING)
         with _answers_kept(folder):

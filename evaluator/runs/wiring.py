@@ -80,6 +80,8 @@ def run_evaluation(settings: RunSettings, clock: Clock) -> Scorecard:
             fleet,
             text_models,
             clock,
+            # Scoring needs no cluster: one that is lost meanwhile ends nothing, and cards get free.
+            answered=source.close,
             cost=source.cost,
             finished=finished_by(judge),
         )

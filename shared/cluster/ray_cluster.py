@@ -18,7 +18,7 @@ from shared.cluster.authentication import (
     make_token_for_here,
     token_advice,
 )
-from shared.cluster.head import HeadWatch
+from shared.cluster.head import HeadWatch, host_and_port
 from shared.errors import AboVqaError, InputError
 from shared.program.stopping import own_signals
 
@@ -60,7 +60,7 @@ def connect_ray(address: str | None, replicas: int, program: str) -> None:
             _join(joined, f"{ADDRESS_VARIABLE}={joined}", "unset it")
         else:
             _start_ray_here(replicas)
-    _HEAD.begin(_head_address(address), program, ray.is_initialized)
+    _HEAD.begin(_head_address(address), program, ray.is_initialized, ray.nodes)
 
 
 def _head_address(address: str | None) -> str:
@@ -180,4 +180,5 @@ def _require_listener(address: str) -> None:
     """Raise ``OSError`` where nobody listens: Ray would try for minutes, then end the process."""
     host, _, port = address.removeprefix(_RAY_CLIENT).rpartition(":")
     if host and port.isdecimal() and len(port) <= 5:  # noqa: PLR2004 - as long as ports are
-        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+        where = host_and_port(address.removeprefix(_RAY_CLIENT))
+        socket.create_connection(where, CONNECT_TIMEOUT_S).close()

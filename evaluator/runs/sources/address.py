@@ -95,5 +95,6 @@ class AddressSource:
 
     def close(self) -> None:
         """Close the connections."""
-        if self._fleet is not None:
-            self._fleet.close()
+        fleet, self._fleet = self._fleet, None
+        if fleet is not None:
+            fleet.close()

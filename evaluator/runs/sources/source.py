@@ -46,5 +46,5 @@ class AnswerSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what ``fleet`` took."""
+        """Let go of what ``fleet`` took; as often as one likes."""
         ...

@@ -61,6 +61,20 @@ def test_the_scorecard_is_that_of_the_answers(tmp_path, fleet, pairs):
     assert run.scorecard == scorecard
 
 
+def test_whoever_answered_is_let_go_before_anything_is_scored(tmp_path, fleet, pairs):
+    order = []
+
+    def text_models():
+        order.append("scored")
+        return no_text_models()
+
+    evaluate(
+        *(evaluation_of(pairs), tmp_path / "run", lambda: fleet, text_models, FakeClock()),
+        answered=lambda: order.append("let go"),
+    )
+    assert order == ["let go", "scored"]
+
+
 def test_regions_are_held_against_the_boxes_of_the_pairs_that_have_some(
     tmp_path, tiny_model, pictures
 ):
