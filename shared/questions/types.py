@@ -68,7 +68,7 @@ def _any_of(words: Sequence[str]) -> str:
 @cache
 def question_types() -> tuple[str, ...]:
     """Return every type, in the order of tables and plots."""
-    return (*(name for name, _ in type_rules()[0].types), OTHER)
+    return (*dict.fromkeys(name for name, _ in type_rules()[0].types), OTHER)
 
 
 @lru_cache(maxsize=1 << 16)

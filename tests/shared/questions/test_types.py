@@ -35,7 +35,15 @@ ABO = Path(__file__).parents[4] / "shared" / "abo"
         ("What is written on the case", "text"),
         ("What pattern is on the rug", "look"),
         ("What is the height of the boot", "size"),
-        ("Where is the logo placed", "text"),
+        ("Where is the logo placed", "place"),
+        ("Where is the handle in the picture?", "place"),
+        ("Where is the red leather strap?", "place"),
+        ("Where are the four wheels?", "place"),
+        ("On which side is the label?", "place"),
+        ("What is the position of the lemur", "place"),
+        ("What is placed on top of the round ottoman", "object"),
+        ("What type of floor is the rug placed on", "object"),
+        ("What is the setting where the curtain is shown", "state"),
         ("How are the towels arranged", "state"),
         ("What is attached to the zipper", "object"),
         ("What platform is shown", "other"),
@@ -53,7 +61,10 @@ ABO = Path(__file__).parents[4] / "shared" / "abo"
         ("Wie hoch ist der Absatz?", "size"),
         ("Was steht auf dem Etikett?", "text"),
         ("Welches Wort ist auf der Tasse geschrieben?", "text"),
-        ("Wo befindet sich der Griff?", "state"),
+        ("Wo befindet sich der Griff?", "place"),
+        ("Wo ist die rote Lederschlaufe?", "place"),
+        ("Auf welcher Seite ist das Etikett?", "place"),
+        ("In welcher Lage ist der Griff?", "place"),
         ("Welche Art von Absatz hat der Schuh?", "object"),
         ("Was ist das?", "object"),
         ("Wozu dient der Gegenstand?", "object"),
@@ -72,7 +83,9 @@ ABO = Path(__file__).parents[4] / "shared" / "abo"
         ("कालीन पर कौन सा पैटर्न है?", "look"),
         ("एड़ी कितनी ऊँची है?", "size"),
         ("कप पर क्या लिखा है?", "text"),
-        ("हैंडल कहाँ है?", "state"),
+        ("हैंडल कहाँ है?", "place"),
+        ("लाल पट्टा कहाँ है?", "place"),
+        ("दरवाज़ा खुला है या बंद?", "state"),
         ("यह किस प्रकार का जूता है?", "object"),
         ("यह क्या है?", "object"),
         ("क्या लिखा है इस कप पर?", "text"),
@@ -98,6 +111,7 @@ def test_a_word_of_another_language_in_it_makes_no_question_of_that_language():
 
 def test_every_type_is_listed_and_shares_count_what_no_rule_fits():
     assert question_types()[-1] == "other"
+    assert len(set(question_types())) == len(question_types())
     assert type_shares(["How many", "Why", "what color", "Who"])["other"] == 0.5
     assert type_shares([]) == {}
 
