@@ -13,7 +13,6 @@ that stopped in good order ``StoppedForNow``; both are ``AboVqaError``.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -40,6 +39,7 @@ from evaluator.runs.settings import RunSettings, ScoreSettings
 from evaluator.scoring.scorecard import Scorecard
 from shared.errors import InputError
 from shared.program.clock import SystemClock
+from shared.program.command_line.nearest import nearest
 from shared.program.notebook import html_of
 from shared.program.settings import validated
 
@@ -236,7 +236,7 @@ def _read(model: type[AnySettings], values: Mapping[str, Any], caller: str) -> A
     """Return the settings; a command passes over names that it does not know, a call must not."""
     for name in values:
         if name not in model.model_fields or name == "as_json":
-            near = difflib.get_close_matches(name, model.model_fields, n=1)
+            near = nearest(name, model.model_fields)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"{caller}: has no setting {name!r}{hint}")
     return validated(

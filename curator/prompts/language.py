@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
@@ -12,6 +11,7 @@ from typing import Annotated, Final
 from pydantic import Field, field_validator
 
 from curator.prompts.words import words_of
+from shared.program.command_line.nearest import nearest
 from shared.program.settings import Settings, validated
 from shared.program.toml_files import parsed_toml
 
@@ -170,9 +170,7 @@ def language_of(code: str) -> Language:
     known = known_languages()
     if code not in known:
         named = {language.name.lower(): code for code, language in known.items()}
-        near = named.get(code.lower()) or next(
-            iter(difflib.get_close_matches(code.lower(), known, n=1)), ""
-        )
+        near = named.get(code.lower()) or "".join(nearest(code, known, likeness=0.6))
         hint = f"did you mean {near!r}? " if near else ""
         raise ValueError(
             f"{code!r} is no language that is known; {hint}there are {', '.join(known)}, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -18,6 +17,7 @@ from curator.prompts.reply_fields import DIFFICULTIES, DIFFICULTY, STYLE
 from curator.prompts.template import LISTING, Template
 from curator.prompts.words import ENGLISH
 from shared.errors import InputError
+from shared.program.command_line.nearest import nearest
 from shared.program.settings import Settings, validated
 from shared.program.toml_files import parsed_toml, read_toml
 from shared.records import COLUMN_ALIASES
@@ -335,7 +335,7 @@ def _described(name: str, style: object) -> object:
         return style
     known = _known_styles().get(name, {})
     if not known and not style.get("text"):
-        near = difflib.get_close_matches(name, _known_styles(), n=1, cutoff=0.5)
+        near = nearest(name, _known_styles())
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_known_styles())};"
         raise ValueError(f"{name!r} is no style that is known; {hint} or say with text what it is")
     return {**known, **style}

@@ -8,12 +8,13 @@ placeholders, all of them empty, is left out.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+from shared.program.command_line.nearest import nearest
 
 LISTING: Final = "listing"
 FIELD_CHARACTERS: Final = 400
@@ -82,7 +83,7 @@ class Template:
                     raise ValueError(f"a brace by itself in {line.strip()[:60]!r}; write it twice")
         for each in self.placeholders:
             if each.name not in known:
-                near = difflib.get_close_matches(each.name, known, n=_NEAREST, cutoff=0.5)
+                near = nearest(each.name, known, most=_NEAREST)
                 raise ValueError(_unknown(each.name, near or sorted(known)))
 
     def require_fields(self, fields: Collection[str]) -> None:
@@ -94,7 +95,7 @@ class Template:
         known = {name.strip().lower() for name in fields}
         for each in self.placeholders:
             if each.field and not each.fallback and each.field not in known:
-                near = difflib.get_close_matches(each.field, known, n=_NEAREST, cutoff=0.4)
+                near = nearest(each.field, known, most=_NEAREST, likeness=0.4)
                 names = [f"{LISTING}.{name}" for name in near or sorted(known)]
                 raise ValueError(
                     f"{_unknown(f'{LISTING}.{each.field}', names)}; where few listings have it, "

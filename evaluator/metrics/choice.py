@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 
 from evaluator.metrics.meaning import vtgs, vtgs_boxes
 from evaluator.metrics.metric import Metric, MetricGroup
 from evaluator.metrics.registry import METRICS
 from shared.errors import InputError
+from shared.program.command_line.nearest import nearest
 from shared.records import QAPair
 
 
@@ -78,7 +78,7 @@ def parse_metrics(
         elif name in options:
             chosen += filter(has_tool, _of_group(MetricGroup(name)))
         else:
-            near = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+            near = nearest(name, options)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(f"--metrics {name!r}: {hint}known metrics: {', '.join(options)}")
     if not names:
@@ -94,7 +94,7 @@ def one_metric(text: str) -> Metric:
     """
     name = text.strip().lower()
     if name not in METRICS:
-        near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.5)
+        near = nearest(name, METRICS)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(f"--metric {text!r}: {hint}give one of {', '.join(METRICS)}")
     return METRICS[name]

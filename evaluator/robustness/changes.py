@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from evaluator.robustness.pictures import PICTURE_CHANGES
 from evaluator.robustness.rephrasing import rephrased, rules_digest
 from shared.errors import InputError
+from shared.program.command_line.nearest import nearest
 from shared.records import Question
 
 REPHRASED: Final = "rephrased"
@@ -72,7 +72,7 @@ def _change(word: str) -> Change:
     if name == REPHRASED:
         raise InputError(f"--robustness {word}: takes no strength; give {REPHRASED}")
     if name not in PICTURE_CHANGES:
-        near = difflib.get_close_matches(name, (*NAMES, ALL), n=1, cutoff=0.5)
+        near = nearest(name, (*NAMES, ALL))
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(f"--robustness {word!r}: {hint}give some of {', '.join(NAMES)}, or all")
     kind = PICTURE_CHANGES[name]

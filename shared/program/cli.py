@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import re
 import sys
@@ -24,6 +23,7 @@ from shared.errors import (
     AboVqaError,
     InputError,
 )
+from shared.program.command_line.nearest import nearest
 from shared.program.full_disk import MAKE_ROOM, why_disk_takes_no_more
 from shared.program.stopping import GOES_ON, interrupt_once
 
@@ -142,11 +142,11 @@ def _told(name: str, message: str) -> str:
     line = message.replace(": Value error, ", ": ").rstrip(".")
     if unknown := _NO_OPTION.fullmatch(line):
         options = unknown["options"].split(", ")
-        near = difflib.get_close_matches(unknown["given"], options, n=1, cutoff=0)
+        near = nearest(unknown["given"], options, likeness=0)
         line = f"No such option: {unknown['given']}; did you mean {near[0]}?"
     elif wrong := _NO_CHOICE.search(line):
         choices = re.findall(r"'([^']+)'", wrong["choices"])
-        near = difflib.get_close_matches(wrong["given"], choices, n=1)
+        near = nearest(wrong["given"], choices)
         line += "".join(f"; did you mean {each!r}?" for each in near)
     return f"{name}: {line}; see --help"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_args
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from shared.errors import InputError
+from shared.program.command_line.nearest import nearest
 from shared.program.toml_files import parsed_value, read_toml
 
 
@@ -110,7 +110,7 @@ def _explain(
         what = "" if not name and problems[0]["type"] == _OURS else f"{name or 'the file'}: "
         return f"{what}{', or '.join(expected)}{given}"
     keys = list(_table_at(model, location[:-1]).model_fields)
-    near = difflib.get_close_matches(location[-1], keys, n=1, cutoff=0.5)
+    near = nearest(location[-1], keys)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(keys)}"
     return f"unknown key {name!r}; {hint}"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from shared.errors import InputError
+from shared.program.command_line.nearest import nearest
 from shared.program.reporting.event_log import EventLog
 from shared.records.records import COLUMN_ALIASES
 
@@ -66,7 +66,7 @@ def checked_columns(columns: Mapping[str, str], source: str) -> dict[str, str]:
         raise InputError(f"{source}: two of {', '.join(columns)} are one field; give it one column")
     for field in by_field:
         if field not in COLUMN_ALIASES:
-            near = difflib.get_close_matches(field, COLUMN_ALIASES, n=1, cutoff=0.5)
+            near = nearest(field, COLUMN_ALIASES)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(f"{source} {field!r}: {hint}known fields: {', '.join(COLUMN_ALIASES)}")
     return by_field

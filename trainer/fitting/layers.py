@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 from torch import nn
 
 from shared.errors import InputError
+from shared.program.command_line.nearest import nearest
 from trainer.recipe.targets import ALL_LINEAR, is_target
 
 _LAYERS: Final = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -54,12 +54,12 @@ def _near(targets: Sequence[str] | str, modules: dict[str, Any]) -> str:
         inside = [name for name in layers if re.search(targets, name)]
         if inside:
             return f" as a whole name ({inside[0]} has it inside; put .* around it)"
-        near = difflib.get_close_matches(targets, layers, n=_NEAR, cutoff=0.3)
+        near = nearest(targets, layers, most=_NEAR, likeness=0.3)
         return f" as a whole name; near are {', '.join(near)}" if near else ""
     ends = sorted({name.rpartition(".")[2] for name in layers})
     near = [
         close
         for target in targets
-        for close in difflib.get_close_matches(target.rpartition(".")[2], ends, n=_NEAR)
+        for close in nearest(target.rpartition(".")[2], ends, most=_NEAR, likeness=0.6)
     ]
     return f"; near are {', '.join(dict.fromkeys(near))}" if near else ""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from curator.rehearsal.faults import Fault
+from shared.program.command_line.nearest import nearest
 from shared.program.durations import DAY_S
 
 
@@ -112,7 +112,7 @@ def checked_kind(kind: str) -> str:
     names = [*(mishap.value for mishap in known), *sorted(CONTENT_FAULTS)]
     if kind in names:
         return kind
-    near = difflib.get_close_matches(kind, names, n=1)
+    near = nearest(kind, names)
     way_out = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
     raise ValueError(f"nothing that goes wrong with jobs is called {kind!r}; {way_out}")
 

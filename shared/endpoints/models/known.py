@@ -6,7 +6,6 @@ checked by ``shared.endpoints.models.users_file``.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from shared.endpoints.models.prices import Price
+from shared.program.command_line.nearest import nearest
 from shared.program.toml_files import parsed_toml
 
 _ANY_END: Final = "*"
@@ -138,7 +138,7 @@ class ModelCatalogue:
 
     def nearest(self, name: str) -> Sequence[str]:
         """Return the names that look like ``name``, the nearest first."""
-        return difflib.get_close_matches(name.lower(), self._by_name, n=_NEAREST, cutoff=0.5)
+        return nearest(name, self._by_name, most=_NEAREST)
 
 
 def _shares(table: Mapping[str, Any]) -> dict[str, float]:

@@ -10,7 +10,6 @@ import base64
 import math
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from shared.endpoints.refusals.error_answers import refusal_within, unreadable_r
 from shared.endpoints.refusals.foreign_json import as_count, as_dict, dicts_in, loads
 from shared.endpoints.refusals.refusal import ModelRefused, Unanswered
 from shared.endpoints.request import ReplySchema, Request
+from shared.program.command_line.nearest import nearest
 from shared.program.reporting.secret_mask import SecretMask
 
 _ENDINGS: Final[Mapping[str, str]] = {
@@ -184,7 +184,7 @@ def require_listed(model: str, body: str, mask: SecretMask = NO_SECRET) -> None:
         return
     # Google's route writes models/ before a name, Ollama :latest behind it.
     if not listed & {model, f"models/{model}", f"{model}:latest"}:
-        names = get_close_matches(model, listed, _NAMES_SHOWN, cutoff=0.0)
+        names = nearest(model, sorted(listed), most=_NAMES_SHOWN, likeness=0)
         more = f" and {len(listed) - len(names)} more" if len(listed) > len(names) else ""
         raise ModelRefused(mask(f"the server has {', '.join(names)}{more}"))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import Final
 
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
+
+from shared.program.command_line.nearest import nearest
 
 _OWNER_AND_NAME: Final = 2
 
@@ -32,7 +33,7 @@ def near_folder(name: str) -> str:
         beside = [folder.name for folder in path.parent.iterdir() if folder.is_dir()]
     except OSError:
         return ""
-    near = difflib.get_close_matches(path.name, beside, n=1)
+    near = nearest(path.name, beside, likeness=0.6)
     return f"; did you mean {path.parent / near[0]}?" if near else ""
 
 

@@ -12,7 +12,13 @@ from shared.errors import InputError
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("exact_mach", "did you mean 'exact_match'"), ("", "names no metric"), ("zzz", "known")],
+    [
+        ("exact_mach", "did you mean 'exact_match'"),
+        ("exct", "did you mean 'exact_match'"),
+        ("f1", "did you mean 'token_f1'"),
+        ("", "names no metric"),
+        ("zzz", "known"),
+    ],
 )
 def test_unknown_metrics_are_refused(text, reason):
     with pytest.raises(InputError, match=reason):
