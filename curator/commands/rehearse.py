@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 
 from curator.commands.options import AsJson
 from shared.errors import InputError
+from shared.program.command_line.next_step import typed
 from shared.program.reporting.secret_mask import SecretMask
 from shared.web.host_and_port import listening_at
 
@@ -255,7 +255,7 @@ def _campaign(base_url: str, scene: RehearsalScript, pool: Path | None) -> str:
         # The keys stay in the script: a terminal's history is no place for them.
         words += ["--keys", "KEYS.toml"]
     prefix = "" if pool or scene.key else f"GEMINI_API_KEYS={_ANY_KEY} "
-    return prefix + shlex.join(words)
+    return prefix + typed(*words)
 
 
 def _catalog_of(images: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,7 @@ from evaluator.runs.places import last_name, shown_place, without_credentials
 from evaluator.runs.rows.trained_on import Counts
 from evaluator.runs.settings import RunSettings, ScoreSettings
 from shared.corpus import read_json, write_json
+from shared.program.command_line.next_step import typed
 from shared.program.settings import Settings, validated
 
 RUN_FILE: Final = "run.json"
@@ -126,7 +126,7 @@ def shown_facts(
     """
     facts = {**record.facts(), **provenance}
     facts.pop("images", None)
-    facts["command"] = shlex.join(record.shown_command())
+    facts["command"] = typed(*record.shown_command())
     facts |= {f"signature of {name}": text for name, text in signatures.items()}
     return [
         (name, text if name in _TEXTS else without_credentials(last_name(text)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from shared.errors import InputError
+from shared.program.command_line.next_step import typed
 from trainer.recipe.recipe import FitRecipe, SweepRecipe
 from trainer.recipe.template import toml_value
 
@@ -136,7 +136,7 @@ def fit_command(recipe_file: Path, recipe: FitRecipe, trial: Trial) -> str:
         for name, value in tried.items()
         if value != own[name]
     ]
-    return shlex.join(["trainer", "fit", str(recipe_file), *_set(changed)])
+    return typed("trainer", "fit", recipe_file, *_set(changed))
 
 
 def own_combination(recipe: FitRecipe) -> Combination:
