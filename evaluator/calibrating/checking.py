@@ -25,6 +25,7 @@ from evaluator.scoring.coverage import AtCoverage, Surest, accuracy_at, is_right
 from evaluator.scoring.intervals import bootstrap_means, percentile_interval
 from shared.dataset.units import counted, units_of
 from shared.errors import InputError
+from shared.records import share_of
 
 _BINS: Final = 10
 
@@ -75,6 +76,8 @@ def fitted(
     accuracy: float | None,
     coverage: float | None,
     metric: Metric = EXACT_MATCH,
+    *,
+    check: Run | None = None,
 ) -> Sureness:
     """Return the sureness that a run's answers support.
 
@@ -83,6 +86,8 @@ def fitted(
         accuracy: how often a sure answer is to be right; or
         coverage: the share of answers that is to be sure.
         metric: what says whether an answer is right: exact match, or a judge.
+        check: the run of the same model that it is checked on, which may know the model where a
+            scored file does not.
 
     Raises:
         InputError: the metric is not the run's, or no matter of right or wrong; or the answers have
@@ -99,7 +104,8 @@ def fitted(
         threshold = threshold_for_accuracy(surest, temperature, accuracy)
     else:
         threshold = threshold_for_coverage(surest, temperature, coverage or 1.0)
-    return Sureness(temperature, threshold, model_of(validation.scorecard.provenance))
+    known = (model_of(run.scorecard.provenance) for run in (validation, check) if run)
+    return Sureness(temperature, threshold, next(filter(None, known), {}))
 
 
 def checked(sureness: Sureness, run: Run, metric: Metric = EXACT_MATCH) -> Checked:
@@ -158,7 +164,7 @@ def _surest(run: Run, metric: Metric) -> Surest:
     units = units_of(prediction.pair for prediction in run.predictions)
     of_rows = [units[prediction.pair.filename] for prediction in rows]
     said = [p.confidence for p in rows if p.confidence is not None]
-    if outside := [each for each in said if not 0 <= each <= 1]:
+    if outside := [each for each in said if share_of(each) is None]:
         raise InputError(
             f"{run.name}: a confidence of {outside[0]:g} is no chance from 0 to 1; give such ones"
         )

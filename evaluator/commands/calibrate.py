@@ -49,7 +49,7 @@ def calibrate(
     runs = read_runs([validation, check])
     require_other_data(*runs)
     right_by = one_metric(metric)
-    sureness = fitted(runs[0], accuracy, coverage, right_by)
+    sureness = fitted(runs[0], accuracy, coverage, right_by, check=runs[1])
     found = {
         name: checked(sureness, run, right_by)
         for name, run in zip(("validation", "check"), runs, strict=True)
@@ -74,7 +74,8 @@ def calibrate(
             "which cannot tell them apart."
         )
     typer.echo(f"sureness: {out}")
-    asked = ["--model", runs[0].record.model or "MODEL"]
-    asked += ["--adapter", runs[0].record.adapter] if runs[0].record.adapter else []
+    known = next((run.record for run in runs if run.record.model), runs[0].record)
+    asked = ["--model", known.model or "MODEL"]
+    asked += ["--adapter", known.adapter] if known.adapter else []
     files = ["--data", "QUESTIONS.csv", "--out", "answers.csv"]
     tell_next("evaluator", "predict", *asked, *files, "--sure", out)

@@ -56,9 +56,10 @@ class Surest:
         An answer without one, such as to a broken picture, is the least sure of all. ``right_N``
         says which are right, where that is not exact match.
         """
-        if all(prediction.confidence is None for prediction in predictions):
+        said = [prediction.probability for prediction in predictions]
+        if all(probability is None for probability in said):
             return None
-        sure_N = np.array([-1.0 if p.confidence is None else p.confidence for p in predictions])
+        sure_N = np.array([-1.0 if probability is None else probability for probability in said])
         if right_N is None:
             right_N = np.array([is_right(row) for row in predictions], dtype=np.float64)
         _, unit_N = np.unique(np.asarray(units), return_inverse=True)

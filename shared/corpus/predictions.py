@@ -23,6 +23,7 @@ from shared.corpus.rows import (
     say_left_out,
     say_repeated_ids,
 )
+from shared.corpus.shares import Shares
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.program.reporting.event_log import EventLog
@@ -79,7 +80,8 @@ def read_scored_predictions(
     """
     table = read_table(path, _NEEDED)
     columns = number_columns(path, table.raw, names)
-    read = _predictions(table)
+    # Of someone else's cells that are no shares, the command that scored them has told.
+    read = _predictions(table, Shares())
     for row in read.left_out:
         raise InputError(f"{path}: row {row.row}: {row.reason}; mend or remove it")
     return list(read.predictions), columns
@@ -90,16 +92,19 @@ def read_prediction_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> Pred
 
     Text is taken as it stands: "none", "nan" and "NA" are answers, not missing cells. An empty
     prediction is kept (it is a wrong answer). A row without a reference cannot be scored and is
-    left out, which is said. A file without a column of images takes each row for an image of its
-    own. Several references stand in a column ``answers``: a list, in CSV written as text, of
-    texts or of VQA v2's objects with ``answer``; ``answer`` may then be missing.
+    left out, which is said, as are confidences that are no number from 0 to 1. A file without a
+    column of images takes each row for an image of its own. Several references stand in a column
+    ``answers``: a list, in CSV written as text, of texts or of VQA v2's objects with ``answer``;
+    ``answer`` may then be missing.
 
     Raises:
         InputError: the file is unreadable, has no answer or prediction column, or no row that can
             be scored.
     """
-    table = _predictions(read_table(path, _NEEDED, columns))
+    shares = Shares()
+    table = _predictions(read_table(path, _NEEDED, columns), shares)
     say_left_out(path, table.left_out)
+    shares.say_wrong(path)
     pairs = [prediction.pair for prediction in table.predictions]
     # An id that was made of a row's image and question repeats with these alone.
     say_repeated_ids(path, ((pair.id, pair.filename, pair.question) for pair in pairs))
@@ -114,10 +119,11 @@ def read_prediction_table(path: Path, columns: ColumnNames = NO_COLUMNS) -> Pred
     return table
 
 
-def _predictions(table: Table) -> PredictionTable:
+def _predictions(table: Table, shares: Shares) -> PredictionTable:
     # Of twenty fields that a row may have, most files have a few; only these are asked for.
     of_pair = {name: read for name, read in _OF_PAIR.items() if name in table.names}
-    of_answer = {name: read for name, read in _OF_ANSWER.items() if name in table.names}
+    readers = {**_OF_ANSWER, **_of_shares(shares)}
+    of_answer = {name: read for name, read in readers.items() if name in table.names}
     predictions: list[Prediction] = []
     left_out = list(table.raw.left_out)
     for fields in table.rows:
@@ -244,6 +250,11 @@ _Readers = Mapping[str, Callable[[Fields, str], Any]]
 """How a field is read that a row need not have, by the name that it has in the record too."""
 
 
+def _of_shares(shares: Shares) -> _Readers:
+    named = dict.fromkeys(("grounding", "grounding_boxes"), shares.share)
+    return {"confidence": shares.confidence, **named}
+
+
 def _one_of(known: Sequence[str]) -> Callable[[Fields, str], str]:
     return lambda fields, name: fields.word(name, known)
 
@@ -265,11 +276,8 @@ _OF_PAIR: Final[_Readers] = {
     "pretrained_on": Fields.truth,
 }
 _OF_ANSWER: Final[_Readers] = {
-    "confidence": Fields.number,
-    "grounding": Fields.number,
     "broken_image": Fields.truth,
     "attention": Fields.packed,
-    "grounding_boxes": Fields.number,
     "failure": Fields.text,
     "answer_review": _one_of(ANSWER_REVIEWS),
 }

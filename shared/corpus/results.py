@@ -11,6 +11,7 @@ from typing import Final
 from shared.corpus.formats.tables import LeftOut
 from shared.corpus.predictions import PredictionTable
 from shared.corpus.rows import NO_COLUMNS, Fields, Table, read_table, require_some, say_left_out
+from shared.corpus.shares import Shares
 from shared.errors import InputError
 from shared.program.reporting.event_log import EventLog
 from shared.records import ANSWER_REVIEWS, Prediction, QAPair
@@ -41,7 +42,7 @@ def read_results(
     table = _with_predictions(read_table(path, (), columns))
     wanted = _Asked(asked)
     answers: dict[int, Prediction] = {}
-    left_out = list(table.raw.left_out)
+    left_out, shares = list(table.raw.left_out), Shares()
     for fields in table.rows:
         place = wanted.place_of(fields)
         if isinstance(place, str):
@@ -50,7 +51,7 @@ def read_results(
         prediction = Prediction(
             asked[place],
             fields.text("prediction"),
-            fields.number("confidence"),
+            shares.confidence(fields, "confidence"),
             answer_review=fields.word("answer_review", ANSWER_REVIEWS),
         )
         # Harnesses that share the work out answer some questions twice, alike.
@@ -61,6 +62,7 @@ def read_results(
     predictions = [answers[place] for place in sorted(answers)]
     require_some(path, predictions, left_out, "prediction")
     say_left_out(path, left_out)
+    shares.say_wrong(path)
     _say_other_ids(path, wanted.other_ids)
     _say_unanswered(path, asked, answers)
     return PredictionTable(predictions, left_out)

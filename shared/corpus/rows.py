@@ -122,7 +122,7 @@ class Fields:
         cell = self.cell(field)
         if isinstance(cell, float):
             return cell if math.isfinite(cell) else None
-        text = self.text(field)
+        text = cell.strip() if isinstance(cell, str) else self.text(field)
         try:
             number = float(text) if text else None
         except ValueError:

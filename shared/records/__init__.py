@@ -20,6 +20,7 @@ from shared.records.records import (
     is_unicode,
     pair_id,
     pair_ids,
+    share_of,
     unnamed_image,
 )
 
@@ -43,5 +44,6 @@ __all__ = [
     "is_unicode",
     "pair_id",
     "pair_ids",
+    "share_of",
     "unnamed_image",
 ]

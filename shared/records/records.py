@@ -83,6 +83,7 @@ WITHOUT_REJECTED: Final = "without rejected"
 """What marks a sample whose pairs without a right answer are not among the rows."""
 LABEL_SAMPLES: Final = (WHOLE_SAMPLE, WITHOUT_REJECTED)
 """What ``label_sample`` says of a pair that was drawn fairly."""
+_ROUNDING: Final = 1e-6
 _UNNAMED: Final = re.compile(r"row \d+")
 
 
@@ -240,7 +241,8 @@ class Question:
 class Prediction:
     """A model's answer to one pair, with the scores that only the model can give.
 
-    ``confidence`` is the probability of the answer under greedy decoding, in [0, 1];
+    ``confidence`` is the probability of the answer under greedy decoding, in [0, 1]; in a file of
+    someone else's it may be another number, so figures take ``probability``.
     ``grounding`` is VTGS's visual term in [0, 1], ``grounding_boxes`` the same against the pair's
     boxes. Each is ``None`` where it was not asked for, the last also where there are no boxes.
     ``broken_image`` marks an answer that stands for an image that could not be read, ``failure``
@@ -260,9 +262,25 @@ class Prediction:
     answer_review: str = ""
 
     @property
+    def probability(self) -> float | None:
+        """Return the confidence, for figures; ``None`` where it is no number from 0 to 1."""
+        return share_of(self.confidence)
+
+    @property
     def is_unanswered(self) -> bool:
         """Whether the answer stands for one that never came; it is never right."""
         return self.broken_image or bool(self.failure)
+
+
+def share_of(number: float | None) -> float | None:
+    """Return a number as a share of 1; ``None`` where it is none, but for what rounding adds.
+
+    >>> share_of(0.5), share_of(1.0000001), share_of(17), share_of(float("nan"))
+    (0.5, 1.0, None, None)
+    """
+    if number is None or not -_ROUNDING <= number <= 1 + _ROUNDING:
+        return None
+    return min(max(number, 0.0), 1.0)
 
 
 def unnamed_image(row: int) -> str:

@@ -40,10 +40,10 @@ class Reliability:
 
 def reliability(predictions: Sequence[Prediction]) -> Reliability | None:
     """Return the reliability of the answers that carry a confidence; ``None`` where none does."""
-    sure = [p for p in predictions if p.confidence is not None]
+    sure = [p for p in predictions if p.probability is not None]
     if not sure:
         return None
-    sure_N = np.array([p.confidence for p in sure], dtype=np.float64)
+    sure_N = np.array([p.probability for p in sure], dtype=np.float64)
     right_N = np.array([is_right(p) for p in sure], dtype=np.float64)
     # A confidence of exactly 1 belongs to the last bin.
     place_N = np.minimum((sure_N * BINS).astype(np.int64), BINS - 1)

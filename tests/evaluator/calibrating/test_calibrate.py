@@ -238,3 +238,14 @@ def test_a_judge_may_say_what_is_right_and_what_it_leaves_unsaid_does_not_count(
         fitted(plain, 0.9, None, METRICS["judge"])
     with pytest.raises(InputError, match="tells no right answers from wrong ones"):
         fitted(replace(plain, columns={"csns": right_N / 2}), 0.9, None, METRICS["csns"])
+
+
+def test_a_scored_file_is_bound_to_the_model_of_the_run_that_it_is_checked_on(runs, tmp_path):
+    facts = {"revision": "abc", "quantization": "nf4", "prompt": "{question}"}
+    known = replace(runs[1], scorecard=replace(runs[1].scorecard, provenance=facts))
+    assert fitted(runs[0], None, 0.5, check=runs[1]).model == {}
+    sureness = fitted(runs[0], None, 0.5, check=known)
+    assert sureness.model["revision"] == "abc"
+    other = ModelFacts("m", "abd", "nf4", "", "", "")
+    with pytest.raises(InputError, match=r"another model \(revision abc, now abd\)"):
+        sureness.require_model(tmp_path / "sure.json", other, Instruction("{question}"))
