@@ -14,10 +14,12 @@ from evaluator.comparing.pairing import (
     other_references,
     pair_rows,
     why_none_pair,
+    why_rows_repeat,
 )
 from evaluator.metrics.metric import Metric
 from evaluator.metrics.registry import corpus_figure
 from evaluator.runs.folder import Run
+from shared.dataset.units import counted
 from shared.errors import InputError
 from shared.records import QAPair
 
@@ -50,6 +52,13 @@ def same_rows(base: Run, other: Run) -> PairedRows:
             )
         return paired
     names = f"{base.name} and {other.name}"
+    if why := why_rows_repeat(only_base, only_other):
+        some = (
+            "no row in common"
+            if not paired.rows
+            else f"{counted(len(only_base), 'row')} that pair with none"
+        )
+        raise InputError(f"{names} have {some}: {why}")
     if len(only_base) == len(base.predictions) and (why := why_none_pair(base, other)):
         raise InputError(f"{names} have no row in common: {why}")
     twins = other_references(only_base, only_other)

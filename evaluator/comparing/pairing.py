@@ -151,16 +151,28 @@ def spelled_otherwise(runs: Sequence[Run], paired: PairedRows) -> int:
     )
 
 
+def why_rows_repeat(only_base: Sequence[QAPair], only_other: Sequence[QAPair]) -> str:
+    """Return why rows that both runs hold pair with none: nothing tells them apart; else nothing.
+
+    Args:
+        only_base: the rows of one run that no row of the other is.
+        only_other: those of the other run.
+    """
+    pairs = [*only_base, *only_other]
+    asked = [
+        Counter((spaced(p.asks), spaced(p.answer)) for p in of) for of in (only_base, only_other)
+    ]
+    if not pairs or any(pair.names_image for pair in pairs) or asked[0] != asked[1]:
+        return ""
+    return (
+        "both ask the same in another order and name no image, so nothing tells rows "
+        "apart; give both a column of images, or an id to each row"
+    )
+
+
 def why_none_pair(base: Run, other: Run) -> str:
     """Return why no row of two runs is the other's, where that can be told; else nothing."""
     pairs = [[prediction.pair for prediction in run.predictions] for run in (base, other)]
-    if not any(pair.names_image for of_run in pairs for pair in of_run):
-        asked = [Counter((spaced(p.asks), spaced(p.answer)) for p in of_run) for of_run in pairs]
-        if asked[0] == asked[1]:
-            return (
-                "both ask the same in another order and name no image, so nothing tells rows "
-                "apart; give both a column of images, or an id to each row"
-            )
     if len({any(pair.names_image for pair in of_run) for of_run in pairs}) > 1:
         return "one of them names no images; give both a column of images"
     names = [{PurePath(pair.filename).stem: pair.filename for pair in of_run} for of_run in pairs]

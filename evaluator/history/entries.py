@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -26,14 +27,17 @@ _DEPTH: Final = 4
 
 @dataclass(frozen=True)
 class Entry:
-    """A finished run: its name below the folder that was given, and when it was finished.
+    """A finished run, called as `evaluator compare` calls it, and when it was finished.
 
+    ``name`` is the one in its record, by default ``place``, which is where it lies below the folder
+    that was given; ``place`` too where two runs have one name.
     ``finished_at`` is in seconds since the epoch; unless it ``is_noted`` in the folder, it is when
     the scorecard's file was written, or copied. ``rows_sha256`` is of what was
     asked, in any order; ``facts`` are what is known of how it was made.
     """
 
     name: str
+    place: str
     folder: Path
     finished_at: float
     is_noted: bool
@@ -78,11 +82,11 @@ def find_entries(folders: Sequence[Path]) -> tuple[list[Entry], list[Unread]]:
         if not root.is_dir():
             raise InputError(f"{root}: no such folder")
         for folder in _run_folders(root, _DEPTH):
-            name = _name(folder, root)
+            place = _place(folder, root)
             try:
-                entries.append(_entry(name, folder))
+                entries.append(_entry(place, folder))
             except InputError as error:
-                unread.append(Unread(name, str(error)))
+                unread.append(Unread(place, str(error)))
     if not entries:
         places = ", ".join(str(root) for root in folders)
         why = f" ({unread[0].reason})" if unread else ""
@@ -99,7 +103,7 @@ def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
                 yield from _run_folders(below, depth - 1)
 
 
-def _entry(name: str, folder: Path) -> Entry:
+def _entry(place: str, folder: Path) -> Entry:
     path = folder / SCORECARD_FILE
     if not path.is_file():
         raise InputError(f"{folder}: not finished; the same command goes on with it")
@@ -109,7 +113,8 @@ def _entry(name: str, folder: Path) -> Entry:
     noted = _noted_at(folder, record)
     finished_at = path.stat().st_mtime if noted is None else noted
     return Entry(
-        name,
+        record.name or place,
+        place,
         folder,
         finished_at,
         noted is not None,
@@ -147,14 +152,17 @@ def _noted_at(folder: Path, record: EvaluationRecord) -> float | None:
     return record.scored_at
 
 
-def _name(folder: Path, root: Path) -> str:
+def _place(folder: Path, root: Path) -> str:
     below = folder.relative_to(root).as_posix()
     return folder.resolve().name if below == "." else below
 
 
 def _named_apart(entries: Sequence[Entry]) -> list[Entry]:
-    names = [entry.name for entry in entries]
-    for name in names:
-        if names.count(name) > 1:
+    called = Counter(entry.name for entry in entries)
+    named = [
+        entry if called[entry.name] == 1 else replace(entry, name=entry.place) for entry in entries
+    ]
+    for name, runs in Counter(entry.name for entry in named).items():
+        if runs > 1:
             raise InputError(f"{name}: two of the runs are called so; give the folder above both")
-    return list(entries)
+    return named

@@ -163,6 +163,7 @@ def _step_json(step: Step, metric: Metric) -> dict[str, Any]:
     gain = step.gain and step.gain.difference
     return {
         "run": entry.name,
+        "folder": entry.place,
         "finished_at": utc(entry.finished_at),
         "finished_at_is_file_time": not entry.is_noted,
         "model": entry.model,

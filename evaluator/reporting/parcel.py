@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from evaluator.runs.folder import CSV_FILE, SCORECARD_FILE
+from evaluator.runs.folder import CHANGES_FOLDER, CSV_FILE, SCORECARD_FILE
 from evaluator.runs.record import read_record, shown_provenance
 from shared.corpus import read_json
 from shared.errors import InputError
@@ -92,5 +92,7 @@ def _left_out(run: Path, beside: WithIt) -> Iterator[str]:
     if beside.report is None:
         yield "a report (it holds pictures of the data; --report PAGE sends one)"
     for path in sorted(run.iterdir()):
-        if path.name not in {SCORECARD_FILE, CSV_FILE} and path.suffix != ".lock":
+        if path.name == CHANGES_FOLDER:
+            yield f"{path.name}/ (the answers under changes; their figures are in the scorecard)"
+        elif path.name not in {SCORECARD_FILE, CSV_FILE} and path.suffix != ".lock":
             yield f"{path.name}{'/' if path.is_dir() else ''} (of the run alone)"

@@ -215,3 +215,20 @@ def test_why_no_row_pairs_is_told_with_the_way_out(tmp_path, images, others, why
     )
     with pytest.raises(InputError, match=f"a and b have no row in common: .*{why}"):
         compare_runs(base, other)
+
+
+def test_why_rows_that_repeat_do_not_pair_is_told_where_others_do(tmp_path):
+    asked = ["what", "where", "what", "why"]
+    base, other = (
+        make_run(
+            tmp_path / name,
+            [
+                row("x", unnamed_image(n), question, pair_id(unnamed_image(n), question))
+                for n, question in enumerate(questions, start=1)
+            ],
+        )
+        for name, questions in (("a", asked), ("b", asked[::-1]))
+    )
+    assert len(pair_rows([base, other]).rows) == 2
+    with pytest.raises(InputError, match=r"2 rows that pair with none: both ask the same in anoth"):
+        compare_runs(base, other)

@@ -9,6 +9,7 @@ import pytest
 
 from evaluator.__main__ import app
 from evaluator.history.changes import changes, summary
+from evaluator.history.entries import find_entries
 from evaluator.history.history import read_history
 from evaluator.runs.record import read_record, write_record
 from shared.corpus import read_json, write_json
@@ -193,3 +194,16 @@ def test_nothing_to_tell_is_one_line(made, tmp_path, capsys):
     assert not page.exists()
     with pytest.raises(InputError, match="two of the runs are called so"):
         read_history([made / "close", made / "close"])
+
+
+def test_a_run_is_called_as_comparisons_call_it_and_by_its_folder_where_two_are_called_so(tmp_path):
+    for place, name in (("one", "answers"), ("two", "predictions"), ("three", "predictions")):
+        make_run(tmp_path / place, answers(8, wrong=[1]))
+        record = read_record(tmp_path / place).model_copy(update={"name": name})
+        write_record(tmp_path / place, record)
+    entries, _ = find_entries([tmp_path])
+    assert {entry.place: entry.name for entry in entries} == {
+        "one": "answers",
+        "two": "two",
+        "three": "three",
+    }

@@ -113,3 +113,13 @@ def test_a_card_says_that_scored_images_had_been_trained_on(hub, run):
     card = ModelCard(hub.repositories["model", NAME].files["README.md"].decode())
     assert {each.metric_args["images_seen_in_training"] for each in card.data.eval_results} == {6}
     assert "Of the 8 images of pairs.csv, the model was trained on at least 6" in card.text
+
+
+@pytest.mark.parametrize("with_answers", [False, True])
+def test_answers_under_changes_stay_and_are_named(hub, run, capsys, with_answers):
+    (run / "changes").mkdir()
+    (run / "changes" / "turned=15.parquet").write_bytes((run / "predictions.parquet").read_bytes())
+    for dry_run in (True, False):
+        push(run, NAME, predictions=with_answers, dry_run=dry_run)
+        assert "left out: changes/ (the answers under changes; " in capsys.readouterr().out
+    assert not any("changes" in name for name in hub.repositories["model", NAME].files)
