@@ -18,7 +18,11 @@ def pixels_by(rules: Mapping[str, Any], image: Image.Image) -> NDArray[np.float3
     It is turned as its camera says, and put on white where it is transparent.
     """
     picture = rgb(image)
-    resized = picture.resize(_size_by(rules, picture), Image.Resampling(rules["resample"]))
+    width, height = _size_by(rules, picture)
+    resample = Image.Resampling(rules["resample"])
+    if rules.get("rows_first"):
+        picture = picture.resize((width, picture.height), resample)
+    resized = picture.resize((width, height), resample)
     if "crop" in rules:
         resized = _centre(resized, *rules["crop"])
     # In the order and precision of the processor that the model was trained with.
@@ -46,7 +50,8 @@ def _size_by(rules: Mapping[str, Any], picture: Image.Image) -> tuple[int, int]:
         exact = [shrunk * side for side in exact]
     divisor = rules["divisor"]
     width, height = (int(side + 0.5) // divisor * divisor for side in exact)
-    return width, height
+    # What is narrower than a patch is made as wide as one.
+    return max(width, divisor), max(height, divisor)
 
 
 def _centre(picture: Image.Image, height: int, width: int) -> Image.Image:

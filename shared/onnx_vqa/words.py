@@ -49,7 +49,8 @@ def heard(question: str, manifest: Mapping[str, Any]) -> str:
     prompt = manifest.get("prompt") or {}
     if prompt.get("strip"):
         text = text.strip()
-    return f"{prompt.get('before', '')}{text}{prompt.get('after', '')}"
+    parts = (prompt.get("before", ""), *prompt.get("between", ()), prompt.get("after", ""))
+    return text.join(parts)
 
 
 def _unmarked(question: str, marks: Sequence[str]) -> str:

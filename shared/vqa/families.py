@@ -153,11 +153,13 @@ def effective_instruction(
     """
     asked = instruction_of_adapters(instruction, adapters)
     config = read_config(model)
-    if asked.template or not is_chat_model(config):
+    if asked.template:
         return asked
     merged = beside_base(model, INSTRUCTION_FILE)
     if merged is not None:
         return replace(asked, template=trained_prompt(merged.parent))
+    if not is_chat_model(config):
+        return asked
     return replace(asked, template=default_prompt(config.model_type))
 
 

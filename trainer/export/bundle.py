@@ -70,7 +70,7 @@ def write_bundle(
     forget_last_texts(model.tokenizer)
     model.tokenizer.backend_tokenizer.save(str(folder / _TOKENIZER))
     said = {
-        **_format(exportable.family, target),
+        **_format(exportable, target),
         "variant": variant.value,
         "architecture": architecture(model.network.config),
         "model": provenance.model,
@@ -94,9 +94,11 @@ def write_graphs(exportable: Exportable, folder: Path) -> Iterator[str]:
         yield name
 
 
-def _format(family: str, target: Target) -> dict[str, Any]:
-    """Return the lowest format that says what is in a bundle."""
-    if family == manifest.BLIP and target is not Target.LITERT:
+def _format(exportable: Exportable, target: Target) -> dict[str, Any]:
+    """Return the lowest format whose readers know all that is in a bundle."""
+    family = exportable.family
+    plain = family == manifest.BLIP and not exportable.stated["prompt"]
+    if plain and target is not Target.LITERT:
         openvino = target is Target.OPENVINO
         return {"format": manifest.WITH_OPENVINO if openvino else manifest.FORMAT}
     engine = target.value if target in {Target.OPENVINO, Target.LITERT} else "onnx"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -23,6 +23,16 @@ COLUMNS = (
     "exact match",
     "same answers",
 )
+
+_RUNS = {
+    "image_encoder": "once for an image",
+    "question_encoder": "once for a question about it",
+    "decoder_step": "once for a token of the answer",
+    "classifier": "once for the questions about an image that are asked together",
+    "language_model": "once for what stands before the questions about an image, then for the "
+    "questions\nand for each token of their answers",
+}
+"""When each graph runs."""
 
 PAGE_CARD = """
 ## In a browser
@@ -60,24 +70,35 @@ def export_table(result: ExportResult) -> Table:
     return table
 
 
-def bundle_card(provenance: Provenance, variant: Variant, target: Target, comparison: str) -> str:
-    """Return the README.md of a bundle."""
+def bundle_card(
+    provenance: Provenance,
+    variant: Variant,
+    target: Target,
+    comparison: str,
+    *,
+    model_type: str,
+    graphs: Iterable[str],
+) -> str:
+    """Return the README.md of a bundle with ``graphs``, of a model of transformers' type."""
     merged = ""
     if provenance.adapter_sha256:
         merged = f", with the adapter `{provenance.adapter_sha256[:12]}` merged in"
+    runs = "\n".join(f"- `{name}` {_RUNS[name]}" for name in graphs)
     return f"""---
 library_name: {target.value if target in {Target.OPENVINO, Target.LITERT} else "onnx"}
 base_model: {provenance.model}
 pipeline_tag: visual-question-answering
-tags: [{target.value}, blip, vqa, abo-vqa]
+tags: [{target.value}, {model_type}, vqa, abo-vqa]
 ---
 
 # {provenance.model} for {target.value}, {variant.value}
 
-Made by `trainer export` of abo-vqa from revision `{provenance.revision}`{merged}. Three graphs:
-`image_encoder` runs once for an image, `question_encoder` once for a question about it,
-`decoder_step` once for a token of the answer. `bundle.json` says how pictures and words become
-numbers.
+Made by `trainer export` of abo-vqa from revision `{provenance.revision}`{merged}. Its graphs
+run:
+
+{runs}
+
+`bundle.json` says how pictures and words become numbers.
 
 ## Use
 

@@ -103,7 +103,14 @@ def export(order: ExportOrder) -> ExportResult:
         for variant in order.variants:
             carry_training_images(base, adapters, bundles[variant])
             comparison = comparison_section(questions, order.threads, models)
-            card = bundle_card(provenance, variant, order.target, comparison)
+            card = bundle_card(
+                provenance,
+                variant,
+                order.target,
+                comparison,
+                model_type=exportable.model.network.config.model_type,
+                graphs=exportable.graphs,
+            )
             (bundles[variant] / CARD).write_text(card, encoding="utf-8")
         if order.target is Target.WEB:
             brought = libraries(order.node_modules)

@@ -21,7 +21,7 @@ from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.blip2 import DECODER_PROMPT, ENCODER_DECODER_PROMPT
 from shared.vqa.chat.answerer import ChatAnswerer
 from shared.vqa.families import load_answerer, why_no_regions
-from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
+from shared.vqa.inputs.instruction import MAX_NEW_TOKENS, Instruction, write_instruction
 from shared.vqa.quantization import Quantization
 from tests.families import SAVED, processor_of
 from tests.models import QUESTIONS
@@ -150,6 +150,21 @@ def test_confidence_does_not_depend_on_the_batch_either(folders, scenes, name):
 def test_no_question_has_no_answer(folders, scenes, name):
     answerer = load(folders[name])
     assert answerer.answer(answerer.remember([answerer.prepare(scenes[0])]), [], []) == []
+
+
+@pytest.mark.parametrize("name", ["blip", "vilt", "blip2-opt"])
+def test_a_model_is_asked_in_the_prompt_of_the_adapter_that_was_merged_into_it(
+    folders, tmp_path, scenes, name
+):
+    merged = tmp_path / "merged"
+    shutil.copytree(folders[name], merged)
+    write_instruction(Instruction("green {question}"), merged)
+    image_of, questions = (some[:8] for some in asked(scenes))
+    told = {"instruction": Instruction("green {question}")}
+    wanted = answers_in_batches(load(folders[name], **told), scenes, image_of, questions, 8)
+    assert answers_in_batches(load(merged), scenes, image_of, questions, 8) == wanted
+    bare = load(merged, instruction=Instruction("{question} ?"))
+    assert bare.model.instruction.template == "{question} ?"
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -23,11 +23,19 @@ from shared.onnx_vqa.manifest import BundleError
 from shared.onnx_vqa.runtime import OnnxVqa
 from shared.program.cli import run_program
 from shared.records import Question
+from shared.vqa.blip.inference import answer_questions, remember_images
+from shared.vqa.inputs.instruction import Instruction
 from shared.vqa.inputs.preprocessing import pixel_values
 from tests.models import QUESTIONS, SHAPE, load_float
 from tests.trainer.export.answers import answers_of_bundle, answers_of_model
-from trainer.export.bundle import RUNTIME, graph_path, standalone_runtime
-from trainer.export.families.blip import GRAPHS
+from trainer.export.bundle import (
+    RUNTIME,
+    Provenance,
+    graph_path,
+    standalone_runtime,
+    write_bundle,
+)
+from trainer.export.families.blip import GRAPHS, exportable_blip
 from trainer.export.variants import Variant
 
 pytestmark = pytest.mark.xdist_group("export")  # its graphs are made once
@@ -55,6 +63,23 @@ def test_float32_graphs_answer_as_the_model_does(bundles, original, images, aske
     assert [answer.confidence for answer in answers] == pytest.approx(
         [answer.confidence for answer in wanted], rel=1e-3
     )
+
+
+def test_a_bundle_asks_within_the_prompt_that_the_model_was_trained_with(
+    bundles, original, images, asked, tmp_path
+):
+    model = replace(load_float(original), instruction=Instruction("{question} green {question}"))
+    bundle = tmp_path / "bundle"
+    exportable = exportable_blip(model)
+    write_bundle(bundles, exportable, Variant.FLOAT32, Provenance("tiny", "r1", ""), bundle)
+    memory = remember_images(model, images)
+    wanted = answer_questions(model, memory, [at for at, _ in asked], [text for _, text in asked])
+    texts = [answer.text for answer in answers_of_bundle(bundle, images, asked)]
+    assert texts == [answer.text for answer in wanted]
+    assert texts != [answer.text for answer in answers_of_model(original, images, asked)]
+    # A reader of the first format would ask without it.
+    manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
+    assert (manifest["format"], manifest["family"], manifest["engine"]) == (3, "blip", "onnx")
 
 
 @pytest.mark.parametrize("variant", Variant)

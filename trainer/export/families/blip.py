@@ -27,6 +27,7 @@ from shared.vqa.inputs.instruction import MAX_NEW_TOKENS
 from shared.vqa.loaded import LoadedModel
 from trainer.export.families.exportable import Exportable
 from trainer.export.families.pixels import image_rules
+from trainer.export.families.questions import prompt_rules
 from trainer.export.graphs import Graph
 
 IMAGE_ENCODER: Final = "image_encoder"
@@ -162,6 +163,7 @@ def exportable_blip(model: LoadedModel) -> Exportable:
         },
         {
             "tokens": {"start": ids.start, "end": ids.end, "pad": ids.pad},
+            "prompt": prompt_rules(model.instruction.template),
             "max_question_tokens": model.max_question_tokens,
             "max_new_tokens": MAX_NEW_TOKENS,
             "image": image_rules(model.image_processor),

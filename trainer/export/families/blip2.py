@@ -25,6 +25,7 @@ from trainer.export.families.language import (
     picture_graph,
 )
 from trainer.export.families.pixels import image_rules
+from trainer.export.families.questions import prompt_rules
 
 
 def exportable_blip2(model: LoadedModel) -> Exportable:
@@ -43,7 +44,6 @@ def exportable_blip2(model: LoadedModel) -> Exportable:
     width = network.language_projection.out_features
     queries = network.config.num_query_tokens
     template = model.instruction.template or prompt_of(network).format(PLACE)
-    before, _, after = template.partition(PLACE)
     return Exportable(
         model,
         LANGUAGE,
@@ -59,7 +59,7 @@ def exportable_blip2(model: LoadedModel) -> Exportable:
         },
         {
             "tokens": {"end": sorted(end_tokens(language)), "pad": padding_id(network)},
-            "prompt": {"before": before, "after": after},
+            "prompt": prompt_rules(template),
             "picture": {"before": [-1] * queries, "token": None, "width": width},
             "cache": list(cache_sizes(language.config)),
             "max_question_tokens": model.max_question_tokens,

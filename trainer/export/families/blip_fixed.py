@@ -26,8 +26,8 @@ from trainer.export.families.exportable import Exportable
 from trainer.export.graphs import Graph
 
 QUESTION_TOKENS: Final = 32
-"""Longer questions are cut: every token takes its time, asked or not. Questions about products have
-ten."""
+"""Besides a prompt's. Longer questions are cut: every token takes its time, asked or not. Questions
+about products have ten."""
 
 
 class FixedDecoderStep(nn.Module):
@@ -82,7 +82,9 @@ class FixedDecoderStep(nn.Module):
 def with_fixed_sizes(exportable: Exportable) -> Exportable:
     """Return a BLIP as graphs of one size each, which ``shared.onnx_vqa.fixed`` runs."""
     blip, stated = exportable.model.blip, exportable.stated
-    tokens = min(stated["max_question_tokens"], QUESTION_TOKENS)
+    around = exportable.model.instruction.around("")
+    prompt = exportable.model.tokenizer(around, add_special_tokens=False)["input_ids"]
+    tokens = min(stated["max_question_tokens"], QUESTION_TOKENS + len(prompt))
     answer = stated["max_new_tokens"]
     encoder, step = (exportable.graphs[name] for name in (QUESTION_ENCODER, DECODER_STEP))
     side = blip.config.vision_config.image_size

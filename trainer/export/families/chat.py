@@ -29,7 +29,7 @@ from trainer.export.families.language import (
     picture_graph,
 )
 from trainer.export.families.pixels import image_rules
-from trainer.export.families.questions import question_rules
+from trainer.export.families.questions import prompt_rules, question_rules
 
 CHAT: Final = frozenset({"LlavaForConditionalGeneration"})
 """Those that were tried. Others cut a picture into tiles, or let its tokens see each other."""
@@ -105,7 +105,7 @@ def _prompt(answerer: ChatAnswerer, stated: Mapping[str, Any]) -> dict[str, Any]
     Raises:
         InputError: its template does something else with a question than to put it somewhere.
     """
-    before, _, after = _asked_text(answerer, _SENTINEL).partition(_SENTINEL)
+    around = prompt_rules(_asked_text(answerer, _SENTINEL), _SENTINEL)
     tokenizer = Tokenizer.from_str(answerer.model.tokenizer.backend_tokenizer.to_str())
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -113,7 +113,7 @@ def _prompt(answerer: ChatAnswerer, stated: Mapping[str, Any]) -> dict[str, Any]
     wanted = [blank.tokens(text) for text in answerer.model.asked(_PROBES)]
     picture = stated["picture"]["token"]
     for strip in (False, True):
-        prompt = {"before": before, "after": after, "strip": strip}
+        prompt = {**around, "strip": strip}
         rules = question_rules(answerer.model.folding)
         made = token_rows(tokenizer, _PROBES, {**stated, "questions": rules, "prompt": prompt})
         if [_after(row, picture) for row in made] == [_after(row, picture) for row in wanted]:

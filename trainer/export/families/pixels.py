@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from transformers import BaseImageProcessor, ViltImageProcessorPil
+from transformers.image_processing_backends import TorchvisionBackend
 from transformers.models.vilt.image_processing_pil_vilt import MAX_LONGER_EDGE, MAX_SHORTER_EDGE
 
 from shared.errors import InputError
@@ -27,6 +28,8 @@ def image_rules(processor: BaseImageProcessor) -> dict[str, Any]:
         )
     return {
         **sizes,
+        # Pillow 13 begins a tall picture with its columns, torchvision none.
+        **({"rows_first": True} if isinstance(processor, TorchvisionBackend) else {}),
         "resample": int(processor.resample),
         "rescale": processor.rescale_factor,
         "mean": list(processor.image_mean),

@@ -15,6 +15,7 @@ from shared.vqa.loaded import LoadedModel
 from shared.vqa.vilt import patch_embeddings
 from trainer.export.families.exportable import Exportable
 from trainer.export.families.pixels import image_rules
+from trainer.export.families.questions import prompt_rules
 from trainer.export.graphs import Graph
 
 _B, _T = 3, 7
@@ -74,7 +75,6 @@ def exportable_vilt(model: LoadedModel) -> Exportable:
     """
     config = model.network.config
     patch, labels = config.patch_size, config.id2label
-    asked = model.instruction.around("\0").partition("\0")
     return Exportable(
         model,
         VILT,
@@ -98,7 +98,7 @@ def exportable_vilt(model: LoadedModel) -> Exportable:
         },
         {
             "labels": [labels[number] for number in range(len(labels))],
-            "prompt": {"before": asked[0], "after": asked[2]},
+            "prompt": prompt_rules(model.instruction.template),
             "max_question_tokens": min(model.max_question_tokens, config.max_position_embeddings),
             "image": image_rules(model.image_processor),
         },

@@ -7,7 +7,7 @@ import * as ort from "./libraries/ort.wasm.min.mjs";
 import { Tokenizer } from "./libraries/tokenizers.min.mjs";
 import { resized } from "./resize.js";
 
-const FORMAT = 1;
+const FORMATS = [1, 3];
 const CLOSING = " ?!.\u00bf";
 
 // A page from a plain server may not share memory between threads.
@@ -18,8 +18,10 @@ export class Vqa {
   // Load the bundle in a folder; `told` is called with what has been fetched so far, in words.
   static async load(folder, told = () => {}) {
     const manifest = await (await fetched(new URL("bundle.json", folder))).json();
-    if (manifest.format !== FORMAT)
-      throw new Error(`bundle.json: format ${manifest.format}, and this reads ${FORMAT}`);
+    if (!FORMATS.includes(manifest.format))
+      throw new Error(
+        `bundle.json: format ${manifest.format}, and this reads ${FORMATS.join(" and ")}`,
+      );
     const words = await (await fetched(new URL(manifest.tokenizer, folder))).json();
     const sessions = {};
     for (const [name, file] of Object.entries(manifest.graphs)) {
@@ -75,7 +77,8 @@ export class Vqa {
 
   tokens(question) {
     const most = this.manifest.max_question_tokens;
-    const { ids } = this.tokenizer.encode(folded(question, this.manifest.questions));
+    const { questions, prompt } = this.manifest;
+    const { ids } = this.tokenizer.encode(prompted(folded(question, questions), prompt));
     // What the tokenizer ends with stays at the end, as where tokenizers itself cuts.
     return ids.length > most ? [...ids.slice(0, most - 1), ids.at(-1)] : ids;
   }
@@ -118,6 +121,12 @@ export function folded(question, rules) {
   while (bare && CLOSING.includes(bare.at(-1))) bare = bare.slice(0, -1);
   const spellings = new Map(Object.entries(rules.spellings));
   return bare.replace(/[a-z]+/g, (word) => spellings.get(word) ?? word) + rules.ending;
+}
+
+// Return a question within the prompt that the model was trained with, if any.
+function prompted(question, prompt) {
+  const { before = "", between = [], after = "" } = prompt ?? {};
+  return [before, ...between, after].join(question);
 }
 
 async function fetched(address) {

@@ -95,5 +95,6 @@ def test_pixels_are_those_of_the_processor(exported, pictures):
             continue
         wanted = prepared.asked("what")["pixel_values"].numpy()
         assert pixels.shape == wanted.shape
-        a_grey_level = 1 / 255 / min(manifest["image"]["std"])
-        assert np.abs(pixels - wanted).mean() < a_grey_level / 5
+        std_C11 = np.array(manifest["image"]["std"])[:, None, None]
+        # In grey levels: the weights that torchvision resizes by have 16 bits, those of Pillow more.
+        assert (np.abs(pixels - wanted) * std_C11 * 255).max() < 1.01

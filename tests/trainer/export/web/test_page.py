@@ -1,6 +1,7 @@
 """The page in a browser answers as the bundle does beside onnxruntime, and asks nobody else."""
 
 import base64
+import json
 import math
 import shutil
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from shared.images.decoding import open_image
+from shared.onnx_vqa import MANIFEST
 from shared.onnx_vqa.runtime import OnnxVqa
 from tests.fakes.file_server import serve_folder
 from tests.models import QUESTIONS
@@ -45,7 +47,17 @@ def site(request, tmp_path, bundles):
     folder = tmp_path / "site"
     shutil.copytree(bundles / request.param, folder)
     write_page(folder, brought)
+    if request.param == "float32":
+        _put_into_a_prompt(folder / MANIFEST)
     return folder
+
+
+def _put_into_a_prompt(path):
+    """As the bundle of a model is that was trained with a prompt."""
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    prompt = {"before": "green ", "between": [" red "], "after": " ?"}
+    said = {"format": 3, "family": "blip", "engine": "onnx", "prompt": prompt}
+    path.write_text(json.dumps(manifest | said), encoding="utf-8")
 
 
 @pytest.fixture
