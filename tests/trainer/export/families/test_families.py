@@ -96,5 +96,5 @@ def test_pixels_are_those_of_the_processor(exported, pictures):
         wanted = prepared.asked("what")["pixel_values"].numpy()
         assert pixels.shape == wanted.shape
         std_C11 = np.array(manifest["image"]["std"])[:, None, None]
-        # In grey levels: the weights that torchvision resizes by have 16 bits, those of Pillow more.
+        # In grey levels: torchvision resizes by weights of 16 bits, Pillow by finer ones.
         assert (np.abs(pixels - wanted) * std_C11 * 255).max() < 1.01
