@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 from importlib import import_module
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from shared.endpoints.protocols.annotator import Protocol
+if TYPE_CHECKING:
+    from shared.endpoints.protocols.annotator import Protocol
 
 
 class Service(StrEnum):
