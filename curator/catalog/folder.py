@@ -14,7 +14,7 @@ from curator.catalog.pictures import is_hidden
 from curator.catalog.skipped import Reason, Skipped
 from shared.errors import InputError
 from shared.images.formats import is_picture, is_unread_picture
-from shared.records import ImageRef, Listing
+from shared.records import ImageRef, Listing, is_unicode
 
 _TABLES: Final = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xml"})
 
@@ -90,6 +90,9 @@ class _Walk:
         for name, kind in names:
             if is_hidden(name):
                 self._skipped.add(Reason.HIDDEN, str(folder / name))
+            elif not (name.isascii() or is_unicode(name)):
+                # As the system gives bytes that are no UTF-8, which no file of pairs can hold.
+                self._skipped.add(Reason.NOT_UNICODE, str(folder / name))
             elif kind == "folder":
                 below.append(folder / name)
             elif kind == "linked folder":

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from shared.records import as_unicode
+
 
 class Reason(StrEnum):
     """Why a row, a file or an image of a catalogue is left out."""
@@ -24,6 +26,7 @@ class Reason(StrEnum):
     TABLE = "a table, read where it is itself the catalogue"
     UNREADABLE_FORMAT = "a format that is not read here"
     BROKEN_LINK = "a link that leads nowhere"
+    NOT_UNICODE = "a name that is not Unicode"
 
 
 _WAYS_OUT: Final = {
@@ -42,6 +45,7 @@ _WAYS_OUT: Final = {
     Reason.TABLE: "give it with --catalog, and the folder of its pictures with --images",
     Reason.UNREADABLE_FORMAT: "convert them to JPEG",
     Reason.BROKEN_LINK: "put the files where the links lead",
+    Reason.NOT_UNICODE: "rename them, for instance with `convmv -f latin1 -t utf8`",
 }
 
 
@@ -59,7 +63,7 @@ class Skipped:
     def add(self, reason: Reason, example: str) -> None:
         """Count one more."""
         self.counts[reason] += 1
-        self.first.setdefault(reason, example)
+        self.first.setdefault(reason, as_unicode(example))
 
     def told(self) -> list[tuple[str, int, str]]:
         """Return each reason with its count and its first example, most frequent first."""

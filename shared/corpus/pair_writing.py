@@ -207,5 +207,6 @@ def _write_parquet(extra: ExtraColumns, batches: Iterator[PairColumns], part: Pa
             while rest.num_rows >= WRITE_BATCH:
                 writer.write_table(rest.slice(0, WRITE_BATCH))
                 rest = rest.slice(WRITE_BATCH)
-        writer.write_table(rest)
+        if rest.num_rows or not count:
+            writer.write_table(rest)
     return count

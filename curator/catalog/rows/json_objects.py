@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from curator.catalog.rows.json_products import Object, is_wrapping, products_in
 from curator.catalog.rows.row import Rows, rows_of_objects
 from shared.errors import InputError
+from shared.records.json_values import json_value
 
 
 def json_rows(file: TextIO, path: Path) -> Rows:
@@ -51,7 +52,7 @@ def _whole(text: str, path: Path, line: int) -> list[Object]:
     if not text.strip():
         raise InputError(f"{path}: is empty; give a list of JSON objects, one for each product")
     try:
-        value = json.loads(text)
+        value = json_value(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: {_place(error, line)}; have it written anew") from error
     products = [*products_in(value)]
@@ -72,6 +73,6 @@ def _place(error: Exception, first_line: int) -> str:
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - whatever it holds
     try:
-        return json.loads(text)
+        return json_value(text)
     except (ValueError, RecursionError):
         return None

@@ -7,7 +7,6 @@ and annotations, which belong together, are joined.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +14,9 @@ from typing import Any, Final
 from shared.corpus.formats.cells import cell_text
 from shared.corpus.formats.conversations import holds_conversation, unfolded
 from shared.program.reporting.event_log import EventLog
-from shared.records import COLUMN_ALIASES, SPLIT_WORDS, as_unicode
+from shared.records import COLUMN_ALIASES, SPLIT_WORDS
 from shared.records.columns import column_key
+from shared.records.json_values import json_value
 
 QUESTIONS: Final = "questions"
 ANNOTATIONS: Final = "annotations"
@@ -31,7 +31,6 @@ _NAMES_OF_ROWS: Final = frozenset(
 )
 _ANSWER_NAMES: Final = frozenset(map(column_key, COLUMN_ALIASES["answer"]))
 _QUESTION_NAMES: Final = frozenset(map(column_key, COLUMN_ALIASES["question"]))
-_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _EXPECTED: Final = "each row must be one JSON object"
 _LISTS_HINT: Final = (
     "its rows are lists without names: say which is which with --columns, such as "
@@ -87,7 +86,7 @@ def _rows_of(path: Path, text: str) -> Rows:
         return _of_lines(path, text)
     except ValueError:
         try:
-            value = _loaded(text)
+            value = json_value(text)
         except ValueError:
             pass
         else:
@@ -95,26 +94,9 @@ def _rows_of(path: Path, text: str) -> Rows:
         raise
 
 
-def _loaded(text: str) -> Any:  # noqa: ANN401 (what was written)
-    value = json.loads(text)
-    return _mended(value) if _SURROGATE.search(text) else value
-
-
-def _mended(value: Any) -> Any:  # noqa: ANN401 (what was written)
-    """Return a value whose texts can be written: half of a character, cut in two, is U+FFFD."""
-    match value:
-        case str():
-            return as_unicode(value)
-        case list():
-            return [_mended(item) for item in value]
-        case dict():
-            return {_mended(name): _mended(item) for name, item in value.items()}
-    return value
-
-
 def _whole_or_lines(path: Path, text: str) -> Rows:
     try:
-        value = _loaded(text)
+        value = json_value(text)
     except ValueError as whole:
         try:
             return _of_lines(path, text)
@@ -129,7 +111,7 @@ def _of_lines(path: Path, text: str) -> Rows:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                values.append(_loaded(line))
+                values.append(json_value(line))
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from error
     if len(values) == 1:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,34 @@ def test_the_whole_sample_is_read():
     assert all(
         (ABO_SAMPLE / "images" / "small" / one.image.path).is_file() for one in listings[:50]
     )
+
+
+def test_pictures_and_folders_whose_names_are_not_unicode_are_counted(tmp_path):
+    folder = with_files(tmp_path / "pics", "a.jpg", "é.jpg")
+    try:
+        with_files(folder, os.fsdecode(b"b\xff.jpg"), os.fsdecode(b"c\xff/d.jpg"))
+    except OSError:
+        pytest.skip("names of files are Unicode here")
+    skipped = Skipped()
+    listings = list(open_catalog(folder, None).listings(skipped))
+    assert [one.image.path for one in listings] == ["a.jpg", "é.jpg"]
+    assert skipped.counts == {Reason.NOT_UNICODE: 2}
+    assert "b\ufffd.jpg" in str(skipped)
+
+
+def test_half_a_character_in_a_catalogue_of_json_can_be_written(tmp_path):
+    with_files(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "a.json").write_text(
+        r'[{"id": "1\ud800", "filename": "a.jpg", "title": "shoe \ud83d"},'
+        r' {"id": "2", "filename": "b\ud800.jpg"}, {"id": "3", "filename": "b.jpg"}]'
+    )
+    listings, skipped = read(tmp_path / "a.json", tmp_path)
+    assert [(one.listing_id, one.image.path) for one in listings] == [
+        ("1\ufffd", "a.jpg"),
+        ("3", "b.jpg"),
+    ]
+    assert listings[0].metadata == {"title": "shoe \ufffd"}
+    assert skipped == {Reason.MISSING: 1}
 
 
 def test_hidden_files_copies_and_other_formats_are_counted_and_not_asked_about(tmp_path):

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared.corpus import PAIR_SCHEMA, write_pair_columns, write_pair_rows
+from shared.corpus.pair_writing import WRITE_BATCH
 from shared.records.column_kinds import ColumnKind
 from shared.records.pair_rows import PairRow, columns_of, rows_of
 
@@ -54,6 +55,13 @@ def test_a_file_without_pairs_has_its_columns(tmp_path):
     assert write_pair_columns([columns_of([])], tmp_path / "a.parquet") == 0
     table = pq.read_table(tmp_path / "a.parquet")
     assert (table.num_rows, table.column_names) == (0, PAIR_SCHEMA.names)
+
+
+def test_parquet_has_no_group_without_rows_behind_full_ones(tmp_path):
+    path = tmp_path / "a.parquet"
+    write_pair_columns([columns_of(ROWS)] * (WRITE_BATCH // len(ROWS)), path, extra=EXTRA)
+    metadata = pq.ParquetFile(path).metadata
+    assert (metadata.num_row_groups, metadata.num_rows) == (1, WRITE_BATCH)
 
 
 def test_columns_are_rows_turned():
