@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 
@@ -20,10 +21,22 @@ class Clock(Protocol):
         ...
 
 
-_PASSING: Final[int | None] = getattr(
-    time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None)
-)
-"""The one that also counts while the machine sleeps: on Linux, and on macOS. On Windows all do."""
+def _counting_while_asleep() -> int | None:
+    """Return the clock that goes on while the machine sleeps; ``None`` where all of them do.
+
+    That is another one on Linux and on macOS, and Windows has none of the two. A kernel may lack
+    what its Python names.
+    """
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):
+        number: int | None = getattr(time, name, None)
+        if number is not None:
+            with suppress(OSError):
+                time.clock_gettime(number)
+                return number
+    return None
+
+
+_PASSING: Final = _counting_while_asleep()
 
 
 def time_passed() -> float:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import time
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+
+import psutil
 
 from shared.program.reporting.events import set_up_events
 from tests.chaos.campaigns.processes import chaos_of_processes
@@ -49,10 +53,28 @@ def play(kind: str, seed: int, listings: int) -> Told:
 
 
 def play_in_turn(turns: Turns, kinds: Collection[str], listings: int) -> list[tuple[str, Told]]:
-    """Play what comes next, in a process of its own, until nothing does."""
+    """Play what comes next, in a process of its own, until nothing does or the time is up."""
     told = []
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as player:
         while (turn := turns.next_one(kinds)) is not None:
-            told.append((turn[0], player.submit(play, *turn, listings).result()))
+            kind, seed = turn
+            began = time.monotonic()
+            playing = player.submit(play, kind, seed, listings)
+            try:
+                told.append((kind, playing.result(turns.left_s)))
+            except TimeoutError:
+                print(f"seed {seed} of {kind}: cut off, for the time is up", flush=True)
+                _end_all_below(player)
+                break
+            turns.took(kind, time.monotonic() - began)
             print(told[-1][1].line(), flush=True)
     return told
+
+
+def _end_all_below(player: ProcessPoolExecutor) -> None:
+    """Kill the process that plays, and all that it started: nothing of it is waited for."""
+    for number in list(player._processes):
+        with suppress(psutil.NoSuchProcess):
+            for each in [*(one := psutil.Process(number)).children(recursive=True), one]:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()

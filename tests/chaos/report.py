@@ -40,16 +40,20 @@ class Told:
         return f"seed {self.seed}, {self.what}: {figures}; {tried}: {verdict}"
 
 
-def totals(told: Iterable[tuple[str, Told]]) -> Iterator[str]:
-    """Return what each kind tried and lost, in a line, and how many seeds there were."""
-    of_kinds: dict[str, list[Told]] = {}
+def totals(told: Iterable[tuple[str, Told]], wanted: Mapping[str, int]) -> Iterator[str]:
+    """Return what each kind tried and lost, in a line, and how many seeds there were.
+
+    ``wanted`` is how many of each kind are to be played; where there were fewer, that is said.
+    """
+    of_kinds: dict[str, list[Told]] = {kind: [] for kind in wanted}
     for kind, one in told:
-        of_kinds.setdefault(kind, []).append(one)
+        of_kinds[kind].append(one)
     for kind, seeds in of_kinds.items():
         tried: Counter[str] = Counter()
         for one in seeds:
             tried.update(one.tried)
-        yield f"{kind}: {len(seeds)} played; {_listed(tried)}; {_lost(seeds)} lost something"
+        goal = f" of {wanted[kind]}" if len(seeds) < wanted[kind] else ""
+        yield f"{kind}: {len(seeds)}{goal} played; {_listed(tried)}; {_lost(seeds)} lost something"
     everything = [one for seeds in of_kinds.values() for one in seeds]
     yield f"{len(everything)} played; {_lost(everything)} lost something"
 
@@ -59,4 +63,6 @@ def _lost(seeds: Iterable[Told]) -> int:
 
 
 def _listed(tried: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} x {what}" for what, count in sorted(tried.items()))
+    return (
+        ", ".join(f"{count} x {what}" for what, count in sorted(tried.items())) or "nothing tried"
+    )

@@ -110,12 +110,23 @@ def test_every_kind_gets_on_at_the_same_pace_and_every_seed_comes_once():
     assert Turns({"few": 2}, 3, 4, ends_at=time.monotonic()).next_one(["few"]) is None
 
 
+def test_a_seed_that_would_not_be_over_in_time_does_not_begin():
+    turns = Turns({"long": 10, "short": 10}, 0, 9, ends_at=time.monotonic() + 60)
+    assert turns.next_one(["long", "short"]) == ("long", 0)
+    turns.took("long", 100.0)
+    turns.took("long", 1.0)
+    turns.took("short", 1.0)
+    assert [turns.next_one(["long", "short"])[0] for _ in range(3)] == ["short"] * 3
+    assert turns.next_one(["long"]) is None
+
+
 def test_what_each_kind_tried_and_lost_is_added_up():
     kept = Told(0, "a", [], Counter({"kill -9": 2}))
     lost = Told(1, "a", ["a pair"], Counter({"kill -9": 1, "SIGTERM": 1}))
-    assert list(totals([("a", kept), ("a", lost), ("b", kept)])) == [
+    assert list(totals([("a", kept), ("a", lost), ("b", kept)], {"a": 2, "b": 3, "c": 1})) == [
         "a: 2 played; 1 x SIGTERM, 3 x kill -9; 1 lost something",
-        "b: 1 played; 2 x kill -9; 0 lost something",
+        "b: 1 of 3 played; 2 x kill -9; 0 lost something",
+        "c: 0 of 1 played; nothing tried; 0 lost something",
         "3 played; 1 lost something",
     ]
 

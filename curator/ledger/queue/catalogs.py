@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import chain, islice
 from typing import Final
 
@@ -54,16 +55,17 @@ def add(
     """
     before = _item_count(connection)
     rows = map(listing_row, listings)
-    for batch in _read_ahead(iter(lambda: list(islice(rows, _BATCH)), [])):
-        _add_batch(connection, batch)
+    with closing(_read_ahead(iter(lambda: list(islice(rows, _BATCH)), []))) as batches:
+        for batch in batches:
+            _add_batch(connection, batch)
     connection.execute(_SOURCE, {**source, "left_out": left_out_text(left_out())})
     return _item_count(connection) - before
 
 
-def _read_ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+def _read_ahead(batches: Iterator[_Batch]) -> Generator[_Batch, None, None]:
     """Yield batches, each of which is read while what was done with the last one goes on.
 
-    SQLite holds up no Python meanwhile. What reading raises, this does.
+    SQLite holds up no Python meanwhile. What reading raises, this does. Closed, it has no thread.
     """
     with ThreadPoolExecutor(1, "catalogue") as reader:
         coming = reader.submit(next, batches, None)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from shared.program import clock
 from shared.program.clock import SystemClock, time_passed
 from shared.program.reporting.clock_watch import ClockWatch
 from tests.fakes.clock import FakeClock
@@ -51,6 +52,25 @@ def test_a_clock_that_was_set_is_told_once_each_time(capsys):
     told = [line for line in capsys.readouterr().err.splitlines() if "clock_was_set" in line]
     assert ["by_s=3600" in line for line in told] == [True, False]
     ClockWatch(FakeClock()).look()
+
+
+@pytest.mark.parametrize("lacks", ["a name", "the clock", "both names"])
+def test_time_passes_on_systems_that_lack_clocks(monkeypatch, lacks):
+    def without_boot_time(number):
+        if number == 7:
+            raise OSError("Invalid argument")
+        return 5.0
+
+    for name, number in {"CLOCK_BOOTTIME": 7, "CLOCK_MONOTONIC": 6}.items():
+        if lacks == "both names" or (lacks, name) == ("a name", "CLOCK_BOOTTIME"):
+            monkeypatch.delattr(time, name, raising=False)
+        else:
+            monkeypatch.setattr(time, name, number, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", without_boot_time, raising=False)
+    counting = clock._counting_while_asleep()
+    assert counting == (None if lacks == "both names" else 6)
+    monkeypatch.setattr(clock, "_PASSING", counting)
+    assert time_passed() == 5.0 if counting else time_passed() <= time_passed()
 
 
 def test_the_machines_clock_is_that_of_the_epoch_and_time_only_grows():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
 
-from shared.errors import InputError
+from curator.ledger.queue import catalogs
+from shared.errors import AboVqaError, InputError
 from shared.records import ImageRef, Listing
 from tests.curator.ledger.ledgers import (
     CAMPAIGN,
@@ -41,6 +43,16 @@ async def test_a_catalogue_that_breaks_off_adds_nothing(ledger):
         await ledger.add_catalog("src", "f", "images", broken(), 1.0)
     assert await ledger.image_path(1) is None
     assert await ledger.known_fingerprint("src") is None
+
+
+async def test_a_ledger_that_takes_no_more_leaves_no_thread_that_reads(ledger, monkeypatch):
+    def full(_connection, _batch):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(catalogs, "_add_batch", full)
+    with pytest.raises(AboVqaError, match="full"):
+        await ledger.add_catalog("src", "f", "images", listings(5000), 1.0)
+    assert not [each for each in threading.enumerate() if each.name.startswith("catalogue")]
 
 
 async def test_of_listings_that_share_an_image_each_is_kept_once_as_it_was_first_told(
