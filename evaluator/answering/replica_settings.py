@@ -11,6 +11,7 @@ from shared.images.source import image_source
 from shared.images.stores import is_url
 from shared.onnx_vqa import is_bundle
 from shared.vqa.adapting.adapters import require_applicable
+from shared.vqa.adapting.rounded_together import require_its_base
 from shared.vqa.families import effective_instruction, require_instruction
 from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
 from shared.vqa.inputs.question_length import limit_of_adapters
@@ -62,6 +63,7 @@ def replica_settings(
     held = held_as(Path(source), Quantization(quantization))
     for folder in asked:
         require_applicable(folder, rounded=held is not Quantization.NONE)
+        require_its_base(folder, Path(source), held)
     if is_bundle(model) and asked:
         raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
     if not is_bundle(model):

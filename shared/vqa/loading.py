@@ -5,7 +5,7 @@ Only safetensors are read: a pickle can run code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -34,6 +34,7 @@ from shared.vqa.adapting.adapters import (
     warn_of_another_base,
     warn_of_another_format,
 )
+from shared.vqa.adapting.rounded_together import require_its_base
 from shared.vqa.blip.forward import heed_question_mask
 from shared.vqa.formats import format_arguments, require_format, settle_format
 from shared.vqa.inputs.question_length import (
@@ -49,7 +50,7 @@ from shared.vqa.names.model_names import (
 )
 from shared.vqa.names.weights_revision import weights_revision
 from shared.vqa.packed.folder import read_packed_network, unpack
-from shared.vqa.packed.record import packed_record
+from shared.vqa.packed.record import PACKED_FILE, packed_record
 from shared.vqa.quantization import Quantization, held_as
 
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
@@ -133,6 +134,9 @@ def load_network(
     _refuse_pickles(model, Path(source))
     quantization = held_as(Path(source), quantization)
     require_format(model, config, quantization, device)
+    folders = [*(adapters or {}).values(), *([] if adapter is None else [adapter])]
+    for folder in folders:
+        require_its_base(folder, Path(source), quantization)
     network = _frozen_network(model, config, network_class, quantization, device)
     with quiet_transformers(), hub_errors(model):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
@@ -141,7 +145,6 @@ def load_network(
     peft = apply_adapters(network, adapters) if adapters else None
     if adapter is not None:
         peft = apply_adapter(network, adapter)
-    folders = [*(adapters or {}).values(), *([] if adapter is None else [adapter])]
     lower_question_limit(tokenizer, limit_of_adapters(folders))
     revision = _revision(source, config)
     for folder in folders:
@@ -186,7 +189,7 @@ def _frozen_network(
             output_loading_info=True,
             **format_arguments(quantization, device),
         )
-    _require_all_weights(model, network_class, sorted(outcome["missing_keys"]))
+    _require_all_weights(model, network_class, outcome)
     settle_format(network, quantization, device)
     return _made_ready(network, config)
 
@@ -250,9 +253,15 @@ def _refuse_pickles(model: str, folder: Path) -> None:
 
 
 def _require_all_weights(
-    model: str, network_class: type[PreTrainedModel], missing: Sequence[str]
+    model: str, network_class: type[PreTrainedModel], outcome: Mapping[str, Collection[str]]
 ) -> None:
     """A layer without weights would be left as it was drawn at random, and answer."""
+    missing = sorted(outcome["missing_keys"])
+    if missing and any(name.endswith(".codes") for name in outcome["unexpected_keys"]):
+        raise InputError(
+            f"{model}: its weights are packed, but {PACKED_FILE}, which says how, is not beside "
+            "them; give the whole folder that `trainer quantize` or `trainer merge` wrote"
+        )
     if missing:
         raise InputError(
             f"{model}: lacks {len(missing)} tensors of a {network_class.__name__}, such as "

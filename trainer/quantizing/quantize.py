@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
@@ -69,12 +69,7 @@ def quantize(order: QuantizeOrder) -> QuantizeResult:
         calibration=order.questions,
         check=order.check_questions,
     )
-    order.out.mkdir(parents=True, exist_ok=True)
-    held = f"{order.out}: another `trainer quantize` works in this folder"
-    with (
-        sole(order.out / LOCK_FILE, held, "wait for it, stop it, or give another --out"),
-        _emptied(order.out / _MERGED) as merged,
-    ):
+    with _held(order.out), _emptied(order.out / _MERGED) as merged:
         source = _source(order, merged)
         rounder = Rounder(load_learner(source, quantization=Quantization.NONE))
         budget = _budget(order, rounder)
@@ -114,6 +109,24 @@ def _require_usable(order: QuantizeOrder) -> None:
 
 def _is_begun(folder: Path) -> bool:
     return (folder / MEASURED_FILE).exists() or (folder / LOCK_FILE).exists()
+
+
+@contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """Work in ``out`` alone; where nothing was measured, no folder is left that was not there."""
+    held = f"{out}: another `trainer quantize` works in this folder"
+    lock = out / LOCK_FILE
+    folder_was_there, lock_was_there = out.exists(), lock.exists()
+    with sole(lock, held, "wait for it, stop it, or give another --out"):
+        try:
+            yield
+        except BaseException:
+            if not lock_was_there and not (out / MEASURED_FILE).exists():
+                lock.unlink(missing_ok=True)
+                if not folder_was_there:
+                    with suppress(OSError):
+                        out.rmdir()
+            raise
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from shared.vqa.adapting.added_labels import (
     make_head_trainable,
     read_added_labels,
 )
-from shared.vqa.adapting.rounded_together import require_alone, require_packed
+from shared.vqa.adapting.rounded_together import require_alone
 from shared.vqa.formats import is_rounded
 from shared.vqa.packed.together import round_together
 from shared.vqa.quantization import Quantization
@@ -50,7 +50,7 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
         AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
             ``lora_B`` is zero.
     """
-    together = require_alone(adapter, network, company=False)
+    together = require_alone(adapter, company=False)
     tensors, config = _read_adapter(adapter, rounded=is_rounded(network))
     labels = read_added_labels(adapter)
     if labels and not isinstance(network, ViltForQuestionAnswering):
@@ -83,7 +83,7 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
     for name, adapter in adapters.items():
         if read_added_labels(adapter):
             raise InputError(f"{adapter}: adds labels to a classifier; such an adapter goes alone")
-        together = require_alone(adapter, network, company=len(adapters) > 1)
+        together = require_alone(adapter, company=len(adapters) > 1)
         tensors, config = _read_adapter(adapter, rounded=is_rounded(network))
         if len(adapters) > 1 and rewrites_base(config):
             raise InputError(
@@ -155,7 +155,6 @@ def require_applicable(adapter: Path, *, rounded: bool) -> None:
         InputError: the folder is no adapter, or its start changed the base for good.
     """
     require_adapter(adapter)
-    require_packed(adapter, packed=rounded)
     require_start(adapter, adapter_config(adapter), rounded=rounded)
 
 

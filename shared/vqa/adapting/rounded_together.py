@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from transformers import PreTrainedModel
-
-from shared.corpus import write_json
+from shared.corpus import read_json, write_json
 from shared.errors import InputError
-from shared.vqa.adapting.adapter_files import ROUNDED_TOGETHER
-from shared.vqa.packed.rounding import is_packed
+from shared.vqa.adapting.adapter_files import ROUNDED_TOGETHER, TRAINING_RECORD
+from shared.vqa.names.weights_revision import weights_revision
+from shared.vqa.quantization import Quantization
 
 
 def mark_rounded_together(adapter: Path) -> None:
@@ -25,26 +24,38 @@ def is_rounded_together(adapter: Path) -> bool:
     return (adapter / ROUNDED_TOGETHER).is_file()
 
 
-def require_packed(adapter: Path, *, packed: bool) -> None:
-    """Check that an adapter with the mark is given a packed base.
+def require_its_base(adapter: Path, base: Path, held: Quantization) -> None:
+    """Check that an adapter with the mark is given the packed base that it was trained on.
+
+    Its updates move codes of that base's own grid; an adapter that no run made names none.
 
     Raises:
-        InputError: it is not.
+        InputError: the base is not packed, or another one.
     """
-    if is_rounded_together(adapter) and not packed:
+    if not is_rounded_together(adapter):
+        return
+    way_out = "or what `trainer merge` makes of both"
+    if held is not Quantization.PACKED:
         raise InputError(
             f"{adapter}: is rounded together with its packed base, which this base is not; give "
-            "that without --quantize, or what `trainer merge` makes of both"
+            f"that without --quantize, {way_out}"
+        )
+    record = adapter / TRAINING_RECORD
+    told = read_json(record) if record.is_file() else {}
+    trained_on = told.get("base_revision")
+    if trained_on and trained_on != weights_revision(base):
+        raise InputError(
+            f"{adapter}: is rounded together with another packed base than {base} "
+            f"({told.get('base') or trained_on}); give that, {way_out}"
         )
 
 
-def require_alone(adapter: Path, network: PreTrainedModel, *, company: bool) -> bool:
+def require_alone(adapter: Path, *, company: bool) -> bool:
     """Return whether an adapter has the mark, and may be put on a network then.
 
     Raises:
-        InputError: the network is not packed, or has other adapters.
+        InputError: the network has other adapters.
     """
-    require_packed(adapter, packed=is_packed(network))
     if company and is_rounded_together(adapter):
         raise InputError(
             f"{adapter}: is rounded together with its base, which others stand on too; such an "

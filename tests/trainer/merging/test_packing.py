@@ -1,19 +1,23 @@
 """An adapter that is rounded together with its packed base: trained, refused, merged."""
 
 import json
+import shutil
 
 import pytest
 import torch
 
+from evaluator.answering.replica_settings import replica_settings
+from shared.corpus import write_json
 from shared.errors import InputError
 from shared.images.decoding import open_image
 from shared.onnx_vqa import is_bundle
 from shared.program.settings import validated
-from shared.vqa.adapting.adapter_files import ROUNDED_TOGETHER, adapter_digest
-from shared.vqa.adapting.rounded_together import mark_rounded_together
+from shared.vqa.adapting.adapter_files import ROUNDED_TOGETHER, TRAINING_RECORD, adapter_digest
+from shared.vqa.adapting.rounded_together import mark_rounded_together, require_its_base
 from shared.vqa.families import load_answerer
+from shared.vqa.names.weights_revision import weights_revision
 from shared.vqa.packed.folder import WEIGHTS
-from shared.vqa.packed.record import packed_record
+from shared.vqa.packed.record import PACKED_FILE, packed_record
 from shared.vqa.quantization import Quantization
 from tests.models import QUESTIONS, save_packed_model, save_tiny_adapter
 from tests.trainer.recipes import fit_settings, write_data
@@ -123,9 +127,32 @@ def test_it_goes_with_nothing_but_its_packed_base(marked, tiny_model, packed):
         load_answerer(str(packed), adapter=marked, quantization=Quantization.NONE, device=CPU)
     with pytest.raises(InputError, match="such an adapter goes alone"):
         load_answerer(str(packed), adapters={"a": marked, "b": marked}, device=CPU)
+    with pytest.raises(InputError, match="which this base is not"):
+        load_answerer(str(tiny_model), adapter=marked, quantization=Quantization.HQQ2, device=CPU)
     record = RunRecord("", str(packed), "", "packed", "zero", ".", 1, 0.0, 0.0, 1)
     with pytest.raises(InputError, match="cannot be added to others; merge it instead"):
         require_compatible([marked, marked], ["a", "b"], [record, record])
+
+
+def test_another_packed_base_than_its_own_is_refused(marked, packed, tmp_path):
+    adapter = tmp_path / "adapter"
+    shutil.copytree(marked, adapter)
+    record = {"base": "small", "base_revision": weights_revision(packed)}
+    write_json(record, adapter / TRAINING_RECORD)
+    require_its_base(adapter, packed, Quantization.PACKED)
+    write_json(record | {"base_revision": "sha256:0"}, adapter / TRAINING_RECORD)
+    said = r"another packed base than .* \(small\); give that"
+    with pytest.raises(InputError, match=said):
+        load_answerer(str(packed), adapter=adapter, device=CPU)
+    with pytest.raises(InputError, match=said):
+        replica_settings(str(packed), adapter, "nf4", tmp_path, batch_size=1)
+
+
+def test_packed_weights_without_their_record_are_named(packed, tmp_path):
+    shutil.copytree(packed, tmp_path / "packed")
+    (tmp_path / "packed" / PACKED_FILE).unlink()
+    with pytest.raises(InputError, match=r"weights are packed, but packed\.json"):
+        load_answerer(str(tmp_path / "packed"), device=CPU)
 
 
 def test_the_mark_and_the_record_of_packed_weights_go_where_the_weights_go(

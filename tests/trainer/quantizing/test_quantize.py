@@ -130,7 +130,7 @@ def test_bad_input_is_one_line(small_model, data, tmp_path, capsys, more, said):
     assert run(*words(small_model, data, tmp_path / "out", *more)) == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert said in last
-    assert not (tmp_path / "out" / "config.json").exists()
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
