@@ -30,7 +30,8 @@ class _Finder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname != self.name:
             return None
-        others = [finder for finder in sys.meta_path if finder is not self]
+        # Finders of long ago, as copies of six within other packages have them, find no spec.
+        others = [each for each in sys.meta_path if each is not self and hasattr(each, "find_spec")]
         specs = (finder.find_spec(fullname, path, target) for finder in others)
         spec = next(filter(None, specs), None)
         if spec is not None and spec.loader is not None:
