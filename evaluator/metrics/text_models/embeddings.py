@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from evaluator.metrics.text_models.bert import BertEncoder, bert_recipe
+from evaluator.metrics.text_models.bert import BertEncoder
+from evaluator.metrics.text_models.bert_recipe import bert_recipe
 from evaluator.metrics.text_models.model_source import ModelSource, reading_with_transformers
 from shared.questions.answers import normalise
 

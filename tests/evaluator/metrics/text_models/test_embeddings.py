@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
-from evaluator.metrics.text_models.bert import BertEncoder, bert_recipe
+from evaluator.metrics.text_models.bert import BertEncoder
+from evaluator.metrics.text_models.bert_recipe import bert_recipe
 from evaluator.metrics.text_models.embeddings import SentenceEncoder
 from evaluator.metrics.text_models.model_source import find_text_model
 from evaluator.metrics.text_models.names import MINILM
