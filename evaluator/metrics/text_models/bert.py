@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from evaluator.metrics.text_models.bert_recipe import BertRecipe
+from evaluator.metrics.text_models.bert_recipe import MARKS, BertRecipe
 
 BATCH_TOKENS: Final = 2048
 """Tokens at a time: what a layer holds of them, 12 MB for MiniLM, stays in a core's cache."""
@@ -44,7 +44,7 @@ class BertEncoder:
 
         Raises:
             KeyError, ValueError, RuntimeError, OSError: the weights or the tokenizer are not those
-                of a BERT model.
+                of a BERT model, or not what its config says.
         """
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._recipe = recipe
@@ -54,6 +54,7 @@ class BertEncoder:
         weights = load_file(folder / "model.safetensors", device=self._device)
         if any(weight.dtype != torch.float32 for weight in _of_floats(weights)):
             raise ValueError("weights of another precision")
+        _require_as_told(weights, recipe, self._tokenizer)
         self._layers = _layers(weights, recipe)
         self._words_VW = weights["embeddings.word_embeddings.weight"]
         self._places_LW = weights["embeddings.position_embeddings.weight"]
@@ -99,10 +100,9 @@ def _batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
 
 def _layers(weights: Mapping[str, Tensor], recipe: BertRecipe) -> nn.TransformerEncoder:
     """Return torch's layers with the weights that BERT calls otherwise."""
-    count = len({name.split(".")[2] for name in weights if name.startswith("encoder.layer.")})
     inner, width = weights["encoder.layer.0.intermediate.dense.weight"].shape
     named: dict[str, Tensor] = {}
-    for place in range(count):
+    for place in range(recipe.layers):
         ours, theirs = f"layers.{place}", f"encoder.layer.{place}"
         for kind in ("weight", "bias"):
             for part, name in _LAYER_PARTS.items():
@@ -119,9 +119,32 @@ def _layers(weights: Mapping[str, Tensor], recipe: BertRecipe) -> nn.Transformer
             layer_norm_eps=recipe.epsilon,
             batch_first=True,
         )
-        layers = nn.TransformerEncoder(layer, count, enable_nested_tensor=False)
+        layers = nn.TransformerEncoder(layer, recipe.layers, enable_nested_tensor=False)
     layers.load_state_dict(named, assign=True)
     return layers.eval()
+
+
+def _require_as_told(
+    weights: Mapping[str, Tensor], recipe: BertRecipe, tokenizer: Tokenizer
+) -> None:
+    """Check what no later step would trip over.
+
+    Raises:
+        KeyError, ValueError: there are more or fewer layers, rows or columns, or texts do not get
+            BERT's two marks.
+    """
+    layers = {name.split(".")[2] for name in weights if name.startswith("encoder.layer.")}
+    shapes = {name: tuple(weights[name].shape) for name in recipe.table_shapes}
+    if len(layers) != recipe.layers or shapes != recipe.table_shapes:
+        raise ValueError("other weights than config.json says")
+    scales = {tuple(weights[f"embeddings.LayerNorm.{kind}"].shape) for kind in ("weight", "bias")}
+    if scales != {shape[1:] for shape in shapes.values()}:
+        raise ValueError("embeddings of several widths")
+    if tokenizer.get_vocab_size() > len(weights["embeddings.word_embeddings.weight"]):
+        raise ValueError("more tokens than embeddings")
+    tokens = tokenizer.encode("a").tokens
+    if len(tokens) != len(MARKS) + 1 or (tokens[0], tokens[-1]) != MARKS:
+        raise ValueError("other marks around a text")
 
 
 def _of_floats(weights: Mapping[str, Tensor]) -> Iterator[Tensor]:

@@ -1,9 +1,13 @@
-"""How a folder's BERT model makes a vector of a text, where that is known for sure."""
+"""How a folder's BERT model makes a vector of a text, where that is known for sure.
+
+The rule is that each setting which could change a vector has the one value that is known here.
+Where the settings and ``tokenizer.json`` say different things, transformers follows the settings.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +16,7 @@ from shared.corpus.json_files import read_json
 from shared.errors import InputError
 
 _NO_LIMIT: Final = 10**9
-_MARKS: Final = ("[CLS]", "[SEP]")
+MARKS: Final = ("[CLS]", "[SEP]")
 """Stand before and after every text."""
 _LIBRARY: Final = "sentence_transformers."
 _MODULES: Final = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
@@ -22,6 +26,8 @@ _POOLINGS: Final = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_mean_tokens": "mean",
 }
+_OF_POOLING: Final = ("word_embedding_dimension", "embedding_dimension", "include_prompt")
+"""What the pooling's file may say besides its way."""
 _OF_TRANSFORMER: Final = {
     "do_lower_case": (False,),
     "transformer_task": ("feature-extraction",),
@@ -31,10 +37,18 @@ _OF_TRANSFORMER: Final = {
     "module_output_name": ("token_embeddings",),
 }
 """What ``sentence_bert_config.json`` may say besides the longest text."""
-_OF_NORMALIZER: Final = {
-    "do_lower_case": "lowercase",
-    "strip_accents": "strip_accents",
-    "tokenize_chinese_chars": "handle_chinese_chars",
+_OF_LIBRARY: Final = {"default_prompt_name": (None,), "model_type": ("SentenceTransformer",)}
+_NO_MATTER: Final = ("__version__", "prompts", "similarity_fn_name")
+"""What ``config_sentence_transformers.json`` may say besides, without changing a vector."""
+_OTHER_FILES: Final = ("sentence_[!b]*_config.json", "added_tokens.json", "adapter_config.json")
+"""Files that would add to the model."""
+_TOKENS: Final = {f"{name.lower()}_token": f"[{name}]" for name in ("CLS", "SEP", "UNK", "PAD")}
+_TOKENIZER_CLASSES: Final = ("BertTokenizer", "BertTokenizerFast")
+_WORD_PIECES: Final = {
+    "type": "WordPiece",
+    "unk_token": "[UNK]",
+    "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": 100,
 }
 
 
@@ -48,33 +62,64 @@ class BertRecipe:
     """Tokens of a text, the first and the last among them, that are read."""
     heads: int
     epsilon: float
+    layers: int
+    table_shapes: Mapping[str, Sequence[int]]
+    """Rows and columns of the embeddings of words, positions and token types."""
 
 
 def bert_recipe(folder: Path) -> BertRecipe | None:
     """Return how to read the model in ``folder``, or ``None`` where that is not known for sure."""
     try:
-        config = _object(folder / "config.json")
-        tokenizer = _object(folder / "tokenizer_config.json")
-        transformer = _object(folder / "sentence_bert_config.json")
-        prompts = _object(folder / "config_sentence_transformers.json")
-        pooling = _pooling(folder)
-        normalizer = _object(folder / "tokenizer.json").get("normalizer")
-    except (InputError, OSError, ValueError):
-        return None
+        return _recipe(folder)
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        OSError,
+        InputError,
+    ):
+        return None  # something stands there that nobody expects: the library says what is wrong
+
+
+def _recipe(folder: Path) -> BertRecipe | None:
+    config = _object(folder / "config.json")
+    settings = _object(folder / "tokenizer_config.json")
+    transformer = _object(folder / "sentence_bert_config.json")
+    library = _object(folder / "config_sentence_transformers.json")
+    pooling = _pooling(folder)
     longest = transformer.pop("max_seq_length", None) or min(
-        tokenizer.get("model_max_length", _NO_LIMIT), config.get("max_position_embeddings", 0)
+        settings.get("model_max_length", _NO_LIMIT), config["max_position_embeddings"]
     )
     plain = (
-        _is_plain_bert(config)
-        and pooling is not None
-        and all(value in _OF_TRANSFORMER.get(key, ()) for key, value in transformer.items())
-        and not prompts.get("default_prompt_name")
-        and _normalises_as_told(normalizer, tokenizer)
-        and len(_MARKS) < longest <= config["max_position_embeddings"]
+        not any(found for pattern in _OTHER_FILES for found in folder.glob(pattern))
+        and _is_plain_bert(config)
+        and _says_only(transformer, _OF_TRANSFORMER)
+        and _says_only({k: v for k, v in library.items() if k not in _NO_MATTER}, _OF_LIBRARY)
+        and _is_plain_tokenizer(_object(folder / "tokenizer.json"), settings)
+        and _has_plain_tokens(_object(folder / "special_tokens_map.json"))
+        and len(MARKS) < longest <= config["max_position_embeddings"]
+        and type(longest) is int
     )
     if not plain or pooling is None:
         return None
-    return BertRecipe(pooling, longest, config["num_attention_heads"], config["layer_norm_eps"])
+    rows = {
+        "word": config["vocab_size"],
+        "position": config["max_position_embeddings"],
+        "token_type": config["type_vocab_size"],
+    }
+    return BertRecipe(
+        pooling,
+        longest,
+        config["num_attention_heads"],
+        config["layer_norm_eps"],
+        config["num_hidden_layers"],
+        {
+            f"embeddings.{name}_embeddings.weight": (n, config["hidden_size"])
+            for name, n in rows.items()
+        },
+    )
 
 
 def _is_plain_bert(config: Mapping[str, Any]) -> bool:
@@ -83,8 +128,15 @@ def _is_plain_bert(config: Mapping[str, Any]) -> bool:
         and config.get("hidden_act") == "gelu"
         and config.get("position_embedding_type", "absolute") == "absolute"
         and not config.get("is_decoder")
-        and {"num_attention_heads", "layer_norm_eps", "max_position_embeddings"} <= config.keys()
+        and not config.get("quantization_config")
+        and {config.get("dtype"), config.get("torch_dtype")} <= {None, "float32"}
+        and config["hidden_size"] % config["num_attention_heads"] == 0
+        and type(config["layer_norm_eps"]) is float
     )
+
+
+def _says_only(config: Mapping[str, Any], known: Mapping[str, Sequence[object]]) -> bool:
+    return all(value in known.get(key, ()) for key, value in config.items())
 
 
 def _pooling(folder: Path) -> str | None:
@@ -98,21 +150,48 @@ def _pooling(folder: Path) -> str | None:
         return None
     config = _object(folder / modules[1]["path"] / "config.json")
     told = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
+    if any(not key.startswith("pooling_mode") and key not in _OF_POOLING for key in config):
+        return None
     named = config.get("pooling_mode", told[0] if len(told) == 1 else None)
     return _POOLINGS.get(named) if isinstance(named, str) else None
 
 
-def _normalises_as_told(normalizer: object, config: Mapping[str, Any]) -> bool:
-    """Whether the tokenizer's file does what its settings say, which would rule over it."""
+def _is_plain_tokenizer(file: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether the tokenizer's file does what transformers makes of its settings."""
+    model = {key: file["model"].get(key) for key in _WORD_PIECES}
+    normalizer = {
+        "type": "BertNormalizer",
+        "clean_text": True,
+        "handle_chinese_chars": settings.get("tokenize_chinese_chars", True),
+        "strip_accents": settings.get("strip_accents"),
+        "lowercase": settings.get("do_lower_case", True),
+    }
     return (
-        isinstance(normalizer, dict)
-        and normalizer.get("type") == "BertNormalizer"
-        and all(
-            config[told] == normalizer.get(done)
-            for told, done in _OF_NORMALIZER.items()
-            if told in config
-        )
+        model == _WORD_PIECES
+        and file["normalizer"] == normalizer
+        and file["pre_tokenizer"] == {"type": "BertPreTokenizer"}
+        and (file.get("truncation") or {}).get("direction", "Right") == "Right"
+        and settings.get("truncation_side", "right") == "right"
+        and settings.get("tokenizer_class", _TOKENIZER_CLASSES[0]) in _TOKENIZER_CLASSES
+        and _has_plain_tokens(settings)
+        and _adds_nothing(file, settings)
     )
+
+
+def _has_plain_tokens(settings: Mapping[str, Any]) -> bool:
+    """Whether special tokens, texts or objects with ``content``, are BERT's, and no others."""
+    named = {key: settings[key] for key in _TOKENS.keys() & settings.keys()}
+    texts = {k: v["content"] if isinstance(v, dict) else v for k, v in named.items()}
+    return texts.items() <= _TOKENS.items() and not any(
+        settings.get(f"{kind}_special_tokens") for kind in ("additional", "extra")
+    )
+
+
+def _adds_nothing(file: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether the tokens that the settings add are in the tokenizer's file."""
+    there = {(str(token["id"]), token["content"]) for token in file["added_tokens"]}
+    added = settings.get("added_tokens_decoder") or {}
+    return {(place, token["content"]) for place, token in added.items()} <= there
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from evaluator.metrics.text_models.bert import BertEncoder
 from evaluator.metrics.text_models.bert_recipe import bert_recipe
 from evaluator.metrics.text_models.model_source import ModelSource, reading_with_transformers
+from shared.errors import InputError
 from shared.questions.answers import normalise
 
 BATCH: Final = 256
@@ -61,19 +62,27 @@ class _LibraryEncoder:
         # As long as all else of a short scoring: only the models that need it pay.
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
+        self._folder = folder
         with reading_with_transformers(folder):
             self._model = SentenceTransformer(
                 str(folder), trust_remote_code=False, model_kwargs={"use_safetensors": True}
             )
+            self.embed(["a"])  # what it cannot do is to be said now, in one line
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        vectors = self._model.encode(
-            list(texts),
-            batch_size=BATCH,
-            convert_to_numpy=True,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-        )
+        try:
+            vectors = self._model.encode(
+                list(texts),
+                batch_size=BATCH,
+                convert_to_numpy=True,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+        except IndexError as error:
+            raise InputError(
+                f"{self._folder}: its tokenizer knows tokens that the model has no embeddings for; "
+                "give a folder whose files belong together"
+            ) from error
         return np.asarray(vectors, dtype=np.float32)
 
 

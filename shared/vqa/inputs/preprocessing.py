@@ -88,7 +88,8 @@ def _looked_up(processor: BlipImageProcessorPil, image: Image.Image) -> NDArray[
         processor.do_rescale,
         processor.rescale_factor,
         processor.do_normalize,
-        *(tuple(values or ()) for values in (processor.image_mean, processor.image_std)),
+        # Each may be one number for all colours.
+        *(tuple(np.ravel(values)) for values in (processor.image_mean, processor.image_std)),
     )
     values_HWC = np.asarray(image)
     return np.stack([row_V[values_HWC[..., at]] for at, row_V in enumerate(table_CV)])

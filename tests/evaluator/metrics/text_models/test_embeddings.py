@@ -51,6 +51,7 @@ def copy(small, tmp_path):
 def change(folder, name, **told):
     file = folder / name
     read = json.loads(file.read_text()) if file.is_file() else {}
+    read = read if isinstance(read, dict) else {}
     file.write_text(json.dumps(read | told))
 
 
@@ -87,17 +88,58 @@ def test_what_the_library_saves_itself_is_read_alike(small, tmp_path):
         ("config.json", {"model_type": "distilbert"}),
         ("config.json", {"hidden_act": "relu"}),
         ("config.json", {"position_embedding_type": "relative_key"}),
+        ("config.json", {"torch_dtype": "float16"}),
+        ("config.json", {"num_attention_heads": 0}),
+        ("config.json", {"max_position_embeddings": None}),
+        ("config.json", {"layer_norm_eps": "1e-12"}),
         ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}),
         ("1_Pooling/config.json", {"pooling_mode": "lasttoken"}),
         ("sentence_bert_config.json", {"do_lower_case": True}),
         ("sentence_bert_config.json", {"max_seq_length": 513}),
+        ("sentence_bert_config.json", {"max_seq_length": "16"}),
+        ("sentence_xlnet_config.json", {"max_seq_length": 5}),
         ("config_sentence_transformers.json", {"default_prompt_name": "query"}),
+        ("config_sentence_transformers.json", {"truncate_dim": 8}),
+        ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}),
         ("tokenizer_config.json", {"do_lower_case": False}),
+        ("tokenizer_config.json", {"truncation_side": "left"}),
+        ("tokenizer_config.json", {"tokenizer_class": "BertJapaneseTokenizer"}),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"9": {"content": "new"}}}),
+        ("special_tokens_map.json", {"cls_token": "[MASK]"}),
+        ("special_tokens_map.json", {"additional_special_tokens": ["new"]}),
+        ("added_tokens.json", {"new": 9}),
+        ("adapter_config.json", {"peft_type": "LORA"}),
+        ("modules.json", {"no": "list"}),
+        ("tokenizer.json", {"truncation": {"direction": "Left"}}),
+        ("tokenizer.json", {"pre_tokenizer": {"type": "WhitespaceSplit"}}),
     ],
 )
 def test_another_thing_in_any_way_is_left_to_the_library(file, told, copy):
     change(copy, file, **told)
     assert bert_recipe(copy) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("config.json", {"num_hidden_layers": 1}),
+        ("config.json", {"vocab_size": 100}),
+        ("tokenizer.json", {"post_processor": None}),
+    ],
+)
+def test_weights_and_marks_that_the_settings_contradict_are_left_to_the_library(file, told, copy):
+    change(copy, file, **told)
+    with pytest.raises(ValueError, match="other "):
+        BertEncoder(copy, bert_recipe(copy))
+
+
+def test_tokens_without_embeddings_are_told_in_one_line(copy):
+    added = {"content": "<new>", "special": False, "normalized": False}
+    flags = dict.fromkeys(("lstrip", "rstrip", "single_word"), False)
+    change(copy, "tokenizer_config.json", added_tokens_decoder={"30522": added | flags})
+    encoder = SentenceEncoder(find_text_model(str(copy)))
+    with pytest.raises(InputError, match="no embeddings for"):
+        encoder.embed(["a <new> shoe"])
 
 
 def test_further_modules_are_left_to_the_library(copy):

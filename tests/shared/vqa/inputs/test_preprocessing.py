@@ -34,6 +34,7 @@ def test_pixels_are_the_processors_own(blip, size):
         {"do_rescale": False},
         {"do_normalize": False},
         {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 1.0, 2.0], "rescale_factor": 0.01},
+        {"image_mean": 0.5, "image_std": 0.25},
         {"do_center_crop": True, "crop_size": {"height": 10, "width": 12}},
     ],
 )
