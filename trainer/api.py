@@ -120,7 +120,7 @@ def quantize(
     rows, folder = None, local_folder(place)
     if data is not None:
         opened = opened_data(fspath(data), place)
-        rows, folder = opened.rows, Path(opened.images)
+        rows, folder = opened.rows, opened.folder
     elif trained is None:
         raise InputError("--data: give the questions to calibrate and to check with")
     names = checked_columns(columns or {}, "columns")

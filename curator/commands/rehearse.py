@@ -151,7 +151,7 @@ def _opened(answers: str, images: str | None) -> dict[str, Path | None]:
     from shared.dataset.opening import opened_data
 
     opened = opened_data(answers, images)
-    return {"answers": opened.rows, "images": Path(opened.images)}
+    return {"answers": opened.rows, "images": opened.folder}
 
 
 def _with_options(

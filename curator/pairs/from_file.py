@@ -54,7 +54,7 @@ def dataset_from_file(
     if folder.suffix.lower() in DATA_SUFFIXES:
         raise InputError(f"{folder}: is no folder's name; give --out without a suffix")
     opened = opened_data(data, images)
-    images_dir = Path(opened.images)
+    images_dir = opened.folder
     table, extra = read_whole_pairs(opened.rows, columns)
     say_left_out(opened.rows, table.left_out)
     pairs = with_file_names(table.pairs, images_dir, data)

@@ -72,13 +72,13 @@ def check(
 def _rows_and_images(data: str, images: str | None) -> tuple[Path, Path | None]:
     """Return the rows, and the folder of their pictures if it is known."""
     from shared.dataset.opening import data_with_pictures
-    from shared.images.stores import local_data, local_images
+    from shared.images.stores import folder_of, local_data, local_images
 
     rows = local_data(data)
     if images is None:
         found = data_with_pictures(rows)
-        return (rows, None) if found is None else (found.rows, Path(found.images))
-    folder = Path(local_images(images))
+        return (rows, None) if found is None else (found.rows, found.folder)
+    folder = folder_of(local_images(images))
     if not folder.is_dir():
         raise InputError(f"--images {images}: no such folder")
     return rows, folder

@@ -24,7 +24,7 @@ from shared.corpus.unpacking import (
 )
 from shared.errors import InputError
 from shared.files.cache import cache_folder
-from shared.images.stores import is_url, local_data, local_images
+from shared.images.stores import folder_of, is_url, local_data, local_images
 from shared.program.reporting.event_log import EventLog
 
 _PICTURES: Final = "pictures"
@@ -41,6 +41,15 @@ class OpenedData:
 
     rows: Path
     images: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the pictures.
+
+        Raises:
+            InputError: they are behind a URL.
+        """
+        return folder_of(self.images)
 
 
 def opened_data(data: str, images: str | None, *, option: str = "--images") -> OpenedData:

@@ -147,8 +147,25 @@ def local_file(location: str) -> Path:
 
 
 def local_folder(location: str | None) -> Path | None:
-    """Return a folder of images as ``local_images`` does; ``None`` where none is named."""
-    return None if location is None else Path(local_images(location))
+    """Return a folder of images as ``local_images`` does; ``None`` where none is named.
+
+    Raises:
+        InputError: as ``local_images``, or they are behind another URL.
+    """
+    return None if location is None else folder_of(local_images(location))
+
+
+def folder_of(images: str) -> Path:
+    """Return the folder that a place of images is, where they have to be on this machine.
+
+    Raises:
+        InputError: it is a URL.
+    """
+    if is_url(images):
+        raise InputError(
+            f"{images}: images are read here from a folder; copy them to one, or mount the store"
+        )
+    return Path(images)
 
 
 def scheme_of(url: str) -> str:

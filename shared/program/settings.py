@@ -24,13 +24,15 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _not_misread(cls, value: object, info: ValidationInfo) -> object:
-        """Keep ``true`` from being read as 1, and an empty path as the folder one is in."""
+        """Keep ``true`` from being read as 1, an empty path as a folder, and a URL as a path."""
         field = cls.model_fields[str(info.field_name)].annotation
         wanted = {field, *get_args(field)}
         if isinstance(value, bool) and bool not in wanted:
             raise ValueError(f"something else was expected than {str(value).lower()}")
         if value == "" and Path in wanted:
             raise ValueError('is empty; a path was expected, such as "images"')
+        if isinstance(value, str) and "://" in value and Path in wanted and str not in wanted:
+            raise ValueError(f"{value!r} is a URL; a path was expected, on this machine or mounted")
         return value
 
 

@@ -171,4 +171,4 @@ def _opened(data: str | None, images: str | None) -> tuple[Path | None, Path | N
     if data is None:
         return None, local_folder(images)
     opened = opened_data(data, images)
-    return opened.rows, Path(opened.images)
+    return opened.rows, opened.folder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,7 +61,7 @@ def fuse(
     """Make one adapter of several domains' adapters, and show what each domain forgot."""
     from rich.console import Console
 
-    from shared.images.stores import local_images
+    from shared.images.stores import folder_of, local_images
     from trainer.commands.tables import fuse_table
     from trainer.fitting.record import require_record
 
@@ -80,7 +79,7 @@ def fuse(
         method=Fusion(method.value),
         weights=_numbers(weights),
         density=density,
-        images=[Path(local_images(folder)) for folder in images or ()],
+        images=[folder_of(local_images(folder)) for folder in images or ()],
         seed=seed,
     )
     if as_json:

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from shared.errors import InputError
+from shared.program.command_line.paths import no_path, url_of
 from shared.program.command_line.spellings import as_now, first_spelling, old_spellings
 from shared.program.reporting.verbosity import tells_more
 
@@ -82,7 +84,12 @@ class HelpfulCommand(TyperCommand):
         return left
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer gives contexts no public type
-        """Run the command; tell first where its options come from, if more is to be told."""
+        """Run the command; tell first where its options come from, if more is to be told.
+
+        Raises:
+            InputError: a URL where a file or folder has to be.
+        """
+        _require_no_url(ctx)
         if tells_more():
             for line in _sources(ctx):
                 print(line, file=sys.stderr)
@@ -111,6 +118,13 @@ class HelpfulCommand(TyperCommand):
             with formatter.section("Examples"):
                 for line in self.examples:
                     formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+def _require_no_url(ctx: Any) -> None:  # noqa: ANN401
+    for each in ctx.command.get_params(ctx):
+        if (url := url_of(ctx.params.get(each.name))) is not None:
+            name = first_spelling(each.opts) if isinstance(each, TyperOption) else each.name
+            raise InputError(no_path(name, url))
 
 
 def _sources(ctx: Any) -> list[str]:  # noqa: ANN401

@@ -7,9 +7,10 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from shared.dataset.opening import OpenedData
 from shared.errors import CorruptImage, InputError, StoreUnreachable
 from shared.images.source import ImageFolder, image_source, require_images
-from shared.images.stores import local_data
+from shared.images.stores import local_data, local_folder
 from tests.fakes.file_server import serve_folder
 from tests.pictures import draw_gallery
 
@@ -144,3 +145,14 @@ def test_a_folder_that_is_emptied_or_gone_breaks_no_image(tmp_path, read):
         if read is ImageFolder.read or name == "a.png":
             with pytest.raises(CorruptImage):
                 read(source, name)
+
+
+def test_images_that_have_to_be_in_a_folder_are_not_looked_for_in_one_named_like_a_url():
+    opened = OpenedData(Path("rows.csv"), "s3://bucket/images")
+    with pytest.raises(
+        InputError, match=r"^s3://bucket/images: images are read here from a folder"
+    ):
+        _ = opened.folder
+    with pytest.raises(InputError, match=r"^gs://bucket: images are read here from a folder"):
+        local_folder("gs://bucket")
+    assert local_folder("images") == Path("images")

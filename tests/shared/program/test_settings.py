@@ -75,6 +75,7 @@ def test_the_last_override_wins(recipe):
         ("=5", "expected KEY=VALUE"),
         ("data.deeper=1", "'data' is not a table"),
         ("data=", "data: is empty; a path was expected"),
+        ("data=s3://a/b", "data: 's3://a/b' is a URL; a path was expected"),
         ("epochs=true", "epochs: something else was expected than true"),
         ("lora.rank=false", "lora.rank: something else was expected than false"),
         ("rate=nan", "rate: must be a finite number"),

@@ -145,3 +145,23 @@ def test_help_is_in_words_and_a_near_option_is_named(name, capsys) -> None:
     with pytest.raises(SystemExit):
         run_program(module.app, name, [word, "--modle", "x"])
     assert "No such option: --modle; did you mean --model?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["evaluator", "compare", "s3://a/b", "runs/c"], "runs s3://a/b"),
+        (["evaluator", "report", "runs/c", "--out", "gs://a/r.html"], "--out gs://a/r.html"),
+        (["curator", "dataset", "--data", "a.csv", "--out", "s3://a/b"], "--out s3://a/b"),
+        (["trainer", "merge", "adapter", "--out", "s3://a/b"], "--out s3://a/b"),
+    ],
+)
+def test_a_url_for_what_is_a_path_is_named_before_anything_is_written(
+    words, named, capsys, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        run_program(program(words[0]).app, words[0], words[1:])
+    assert ended.value.code == 2
+    assert f"{words[0]}: {named}: a URL; give a file or folder" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
