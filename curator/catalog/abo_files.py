@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from curator.catalog.pictures import is_hidden
+from curator.catalog.pictures import is_folder, is_hidden
 
 _LISTINGS: Final = re.compile(r"listings_\w+\.json(?:\.gz)?")
 _INDEX: Final = frozenset({"images.csv", "images.csv.gz"})
@@ -117,7 +117,7 @@ def _folders(path: Path, depth: int = 0) -> Iterator[tuple[Path, list[str], list
             for entry in entries:
                 if len(names) > _MOST_ENTRIES:
                     return
-                names.append((entry.name, entry.is_dir()))
+                names.append((entry.name, is_folder(entry)))
     except OSError:
         # Whoever reads the folder itself says what is wrong with it.
         return

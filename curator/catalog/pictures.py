@@ -1,7 +1,8 @@
-"""Tells pictures from other files by their names."""
+"""Tells pictures from other files by their names, and folders from files."""
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final
 
@@ -32,6 +33,14 @@ def suffix_of(name: str) -> str:
 def is_hidden(name: str) -> bool:
     """Return whether a file or folder of that name is hidden, or a copy that a program keeps."""
     return name.startswith(".") or name in _HIDDEN_NAMES
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry of a folder is one, or a link to one; none leads to itself."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def looks_like_picture(text: str) -> bool:

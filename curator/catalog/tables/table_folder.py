@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from curator.catalog.catalog import AsGiven
-from curator.catalog.pictures import is_hidden
+from curator.catalog.pictures import is_folder, is_hidden
 from curator.catalog.rows.columnar import PARQUET
 from curator.catalog.rows.opening import rows_of
 from curator.catalog.tables.table import UNPACKED, TableCatalog, checked_table
@@ -45,7 +45,7 @@ def _folders_in(path: Path) -> list[Path]:
     """Return the folders in one that may hold hundreds of thousands of pictures, in one look."""
     try:
         with os.scandir(path) as entries:
-            return [path / entry.name for entry in entries if entry.is_dir()]
+            return [path / entry.name for entry in entries if is_folder(entry)]
     except OSError:
         return []
 

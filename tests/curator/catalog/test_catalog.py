@@ -152,6 +152,16 @@ def test_pictures_and_folders_whose_names_are_not_unicode_are_counted(tmp_path):
     assert "b\ufffd.jpg" in str(skipped)
 
 
+def test_a_link_that_leads_to_itself_hides_no_table_and_no_download(tmp_path):
+    described = with_files(tmp_path / "described", "sub/a.jpg")
+    (described / "sub" / "metadata.csv").write_text("file_name,title\na.jpg,red shoe\n")
+    download = write_abo(tmp_path / "abo", [{"item_id": "X1", "main_image_id": "A"}], INDEX)
+    for folder in (described, download):
+        (folder / "loop").symlink_to("loop")
+    assert [one.metadata for one in read(described)[0]] == [{"title": "red shoe"}]
+    assert [one.listing_id for one in read(download)[0]] == ["X1"]
+
+
 def test_half_a_character_in_a_catalogue_of_json_can_be_written(tmp_path):
     with_files(tmp_path, "a.jpg", "b.jpg")
     (tmp_path / "a.json").write_text(
