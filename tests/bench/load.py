@@ -3,6 +3,7 @@
 ``python -m tests.bench.load --connections 300 --seconds 75``: tells for the status page of a run at
 work, the review page and ``evaluator serve`` what was answered, how many slow clients were cut off,
 how far memory grew after the first third, and the longest time in which the event loop stood still.
+Every few seconds it says how far it is, and of each site what was seen as soon as that is known.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ PAIRS: Final = 200
 UNREAD: Final = 4_000
 """Requests for a site's page whose replies nobody reads; more than both sockets hold."""
 STARTS_WITHIN_S: Final = 60.0
+TELLS_EVERY_S: Final = 10.0
 SETTLES_AFTER: Final = 3
 """After this part of the time memory is looked at first."""
 _LOGIN: Final = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
@@ -156,6 +158,22 @@ async def broken(site: Site, seen: Seen) -> None:
             await asyncio.sleep(0.2)
 
 
+async def telling(site: Site, seen: Seen, seconds: float) -> None:
+    """Say now and then how far it is."""
+    started = stopwatch()
+    while True:
+        await asyncio.sleep(TELLS_EVERY_S)
+        typer.echo(
+            f"{site.name}: {stopwatch() - started:.0f} of {seconds:g} s; {_listed(seen.replies)}; "
+            f"slowest reply {seen.slowest_s:.2f} s",
+            err=True,
+        )
+
+
+def _listed(replies: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in sorted(replies.items()))
+
+
 async def loaded(site: Site, folder: Path, connections: int, seconds: float) -> Seen:
     """Serve the site, load it for ``seconds``, end it, and return what was seen."""
     seen = Seen()
@@ -166,6 +184,7 @@ async def loaded(site: Site, folder: Path, connections: int, seconds: float) -> 
         clients += [asyncio.create_task(slow(site, seen)) for _ in range(connections // 4)]
         clients += [asyncio.create_task(unread(site, seen)) for _ in range(connections // 16)]
         clients += [asyncio.create_task(broken(site, seen)) for _ in range(connections // 4)]
+        clients.append(asyncio.create_task(telling(site, seen, seconds)))
         first = seconds / SETTLES_AFTER
         for pause in (first, seconds - first):
             await asyncio.sleep(pause)
@@ -263,36 +282,37 @@ def _environment() -> dict[str, str]:
     return clean | {"PYTHONPATH": str(_BUILD)}
 
 
+def _told(title: str, site: Site, lines: int, seen: Seen) -> Table:
+    table, cells = Table(title=title), []
+    for column, told in {
+        "site": f"{site.name} ({lines} lines of log)",
+        "replies": _listed(seen.replies),
+        "slowest reply, s": f"{seen.slowest_s:.2f}",
+        "memory, MB": " to ".join(f"{each:.0f}" for each in seen.memory_mb),
+        "longest stall, ms": f"{seen.stall_s * 1000:.0f}",
+        "of that its own, ms": f"{seen.own_stall_s * 1000:.0f}",
+    }.items():
+        table.add_column(column)
+        cells.append(told)
+    table.add_row(*cells)
+    return table
+
+
 def main(
     connections: Annotated[int, typer.Option(min=8, help="at once, to each site")] = 300,
     seconds: Annotated[float, typer.Option(min=3, help="of load, for each site")] = 75.0,
 ) -> None:
-    """Load each site and print what was seen."""
+    """Load each site and print what was seen of it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    table = Table(title=f"{connections} connections, {seconds:g} s each")
-    for column in (
-        *("site", "replies", "slowest reply, s", "memory, MB"),
-        *("longest stall, ms", "of that its own, ms"),
-    ):
-        table.add_column(column)
     with TemporaryDirectory() as name, ExitStack() as on_stage:
         folder = Path(name)
         (folder / "images").mkdir()
         for site in on_stage.enter_context(sites(folder, seconds)):
             seen = asyncio.run(loaded(site, folder, connections, seconds))
-            replies = ", ".join(f"{count} {what}" for what, count in sorted(seen.replies.items()))
-            memory = " to ".join(f"{each:.0f}" for each in seen.memory_mb)
             lines = (folder / f"{site.name}.log").read_text().count("\n")
-            table.add_row(
-                f"{site.name} ({lines} lines of log)",
-                replies,
-                f"{seen.slowest_s:.2f}",
-                memory,
-                f"{seen.stall_s * 1000:.0f}",
-                f"{seen.own_stall_s * 1000:.0f}",
-            )
-    Console().print(table)
+            table = _told(f"{connections} connections, {seconds:g} s", site, lines, seen)
+            Console().print(table)
 
 
 if __name__ == "__main__":

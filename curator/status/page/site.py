@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from curator.review.gathering import summary_object
 from curator.review.page.item_pictures import ItemPictures
 from curator.status.live import LiveReport
 from curator.status.page.metrics import CONTENT_TYPE, metrics_text
+from curator.status.page.sharing import Shared
 from curator.status.status import status_object
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.program.clock import Clock
@@ -68,34 +71,53 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
     live, clock = watched.live, watched.clock
     pictures = ItemPictures(watched.ledger.image_path, [watched.images_dir])
 
-    async def status(_: web.Request) -> web.Response:
+    async def status() -> str:
         now = clock.now()
         told = status_object([live.standing(now)], now)
         judged = await watched.ledger.judged_pairs(live.campaign_id)
         reviews = [summary_object(live.campaign_id, judged)] if judged else []
-        return web.json_response(told | {"reviews": reviews})
+        return json.dumps(told | {"reviews": reviews})
 
-    async def history(_: web.Request) -> web.Response:
+    async def history() -> str:
         bins = [{"at": at, **asdict(counts)} for at, counts in live.history.bins(clock.now())]
-        return web.json_response({"width_s": live.history.width_s, "bins": bins})
+        return json.dumps({"width_s": live.history.width_s, "bins": bins})
 
-    async def newest(request: web.Request) -> web.Response:
-        limit = _limit(request)
+    async def newest(limit: int) -> str:
         items = await watched.ledger.pages.newest(live.campaign_id, limit)
-        return web.json_response({"items": [_item_object(item) for item in items]})
+        return json.dumps({"items": [_item_object(item) for item in items]})
 
-    async def metrics(_: web.Request) -> web.Response:
+    async def metrics() -> bytes:
         now = clock.now()
-        body = metrics_text(live.standing(now), now)
+        return metrics_text(live.standing(now), now)
+
+    newest_by_limit = {limit: Shared(partial(newest, limit)) for limit in range(1, MOST_NEWEST + 1)}
+    shared_metrics = Shared(metrics)
+
+    async def answered_newest(request: web.Request) -> web.Response:
+        return await _json(newest_by_limit[_limit(request)])
+
+    async def answered_metrics(_: web.Request) -> web.Response:
+        body = await shared_metrics.get()
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     return [
-        web.get("/api/status", status),
-        web.get("/api/history", history),
-        web.get("/api/newest", newest),
+        web.get("/api/status", _route(Shared(status))),
+        web.get("/api/history", _route(Shared(history))),
+        web.get("/api/newest", answered_newest),
         pictures.route("/thumbnails"),
-        web.get("/metrics", metrics),
+        web.get("/metrics", answered_metrics),
     ]
+
+
+def _route(shared: Shared[str]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answered(_: web.Request) -> web.Response:
+        return await _json(shared)
+
+    return answered
+
+
+async def _json(shared: Shared[str]) -> web.Response:
+    return web.Response(text=await shared.get(), content_type="application/json")
 
 
 def _limit(request: web.Request) -> int:

@@ -163,16 +163,20 @@ class Project:
         *,
         is_closed: bool = False,
     ) -> Self:
-        """Return a project and model as the ledger remembers them, with the limits stated now."""
+        """Return a project and model as the ledger remembers them, with the limits stated now.
+
+        What a clock that has been set back since let them rest for ends as if they rested from now.
+        """
         use, record = use or ProjectUse(), record or ProjectRecord(*meter)
+        probe_at = record.probe_at
         return cls(
             meter=meter,
             stated=stated,
             usage=Usage(now, last_minute=use.last_minute, today=use.today),
             learned=record.learned,
-            blocked_until=record.blocked_until,
+            blocked_until=min(record.blocked_until, max(day_over(now), now + LONGEST_DELAY_S)),
             blocked_window=record.blocked_window,
-            probe_at=record.probe_at,
+            probe_at=None if probe_at is None else min(probe_at, now + PROBE_AFTER_S),
             refused_because=record.refused_because,
             is_closed=is_closed,
         )

@@ -19,7 +19,7 @@ from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.endpoints.pool.usage import ARRIVAL_S
 from shared.endpoints.refusals.refusal import InvalidKey, NoQuota, ProjectRefused, RateLimited
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
-from shared.program.durations import MINUTE_S, local_time
+from shared.program.durations import DAY_S, MINUTE_S, local_time
 from tests.fakes.clock import FakeClock
 
 MODEL = "m"
@@ -363,6 +363,19 @@ async def test_a_restart_forgets_neither_use_nor_cool_downs(make_pool, clock):
     pool = make_pool(key("a", rpm=1), key("b", rpd=3), key("c"), use=use, records=records)
     assert await labels(pool, 1) == ["a"]
     assert clock.now() == now + 40 + ARRIVAL_S
+
+
+@pytest.mark.parametrize("probe_in_s", [None, 3 * DAY_S])
+async def test_a_clock_that_was_days_ahead_lets_no_project_rest_for_days(
+    make_pool, clock, probe_in_s
+):
+    now = clock.now()
+    probe_at = None if probe_in_s is None else now + probe_in_s
+    record = ProjectRecord("p-a", MODEL, now + 4 * DAY_S, Window.DAY, probe_at)
+    pool = make_pool(key("a"), records={record.meter: record}, on_exhausted=OnExhausted.WAIT)
+    assert await labels(pool, 1) == ["a"]
+    waited_s = clock.now() - now
+    assert waited_s == (DAY_S if probe_in_s is None else PROBE_AFTER_S)
 
 
 async def test_a_stop_ends_the_waiting(make_pool, clock):
