@@ -14,8 +14,8 @@ import typer
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 from shared.vqa.adapting.named_folder import named_folder
-from trainer.commands.next_commands import evaluating_model, evaluating_on_pairs_of
 from trainer.commands.options import AsJson, Out
+from trainer.commands.printing.next_commands import evaluating_model, evaluating_on_pairs_of
 from trainer.export.targets import Target
 
 

@@ -20,7 +20,6 @@ from shared.program.stopping import (
     signals_ignored,
     stop_on_signals,
 )
-from trainer.commands.next_commands import evaluating
 from trainer.commands.options import (
     AsJson,
     Data,
@@ -32,6 +31,7 @@ from trainer.commands.options import (
     TellOnly,
     settings_typed,
 )
+from trainer.commands.printing.next_commands import evaluating
 
 if TYPE_CHECKING:
     from trainer.fitting.fit import FitResult
@@ -88,7 +88,7 @@ def _say_what_it_would_do(tables: Mapping[str, Any], source: str) -> None:
 
     recipe = opened_recipe(FitRecipe, tables, source=source)
     # torch takes seconds to import; a bad recipe need not wait for it.
-    from trainer.commands.dry_run import fit_lines
+    from trainer.commands.printing.dry_run import fit_lines
     from trainer.fitting.fit import recipe_pairs
 
     for line in fit_lines(recipe, recipe_pairs(recipe)):

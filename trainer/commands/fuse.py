@@ -12,8 +12,8 @@ import typer
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 from shared.vqa.adapting.named_folder import named_folder
-from trainer.commands.next_commands import evaluating
 from trainer.commands.options import AsJson, Out
+from trainer.commands.printing.next_commands import evaluating
 
 
 class FusionName(StrEnum):
@@ -62,7 +62,7 @@ def fuse(
     from rich.console import Console
 
     from shared.images.stores import folder_of, local_images
-    from trainer.commands.tables import fuse_table
+    from trainer.commands.printing.tables import fuse_table
     from trainer.fitting.record import require_record
 
     adapters = [named_folder(word) for word in adapter]

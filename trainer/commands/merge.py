@@ -10,8 +10,8 @@ import typer
 
 from shared.program.command_line.next_step import tell_next
 from shared.vqa.adapting.named_folder import named_folder
-from trainer.commands.next_commands import evaluating_on_pairs_of
 from trainer.commands.options import AsJson, OneAdapter, Out
+from trainer.commands.printing.next_commands import evaluating_on_pairs_of
 
 
 def merge(
@@ -28,7 +28,7 @@ def merge(
     from rich.console import Console
 
     from shared.images.stores import local_folder
-    from trainer.commands.tables import merge_table
+    from trainer.commands.printing.tables import merge_table
     from trainer.fitting.record import require_record
 
     folder = named_folder(adapter)[1]

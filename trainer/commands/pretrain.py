@@ -10,7 +10,6 @@ import typer
 
 from shared.program.command_line.next_step import tell_next
 from shared.program.stopping import GOES_ON_WITH_RESUME, StopSignal, stop_on_signals
-from trainer.commands.next_commands import evaluating_model
 from trainer.commands.options import (
     AsJson,
     Data,
@@ -22,6 +21,7 @@ from trainer.commands.options import (
     TellOnly,
     settings_typed,
 )
+from trainer.commands.printing.next_commands import evaluating_model
 
 
 def pretrain(
@@ -51,7 +51,7 @@ def pretrain(
     from trainer.pretraining.pretrain import describe, make_model, recipe_pairs
 
     if dry_run:
-        from trainer.commands.dry_run import pretrain_lines
+        from trainer.commands.printing.dry_run import pretrain_lines
 
         typer.echo("\n".join(pretrain_lines(settings, recipe_pairs(settings))))
         tell_next("trainer", "pretrain", recipe, *(w for one in words for w in ("--set", one)))

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from shared.program.command_line.next_step import tell_next
-from trainer.commands.next_commands import evaluating_model
 from trainer.commands.options import AsJson, Out
+from trainer.commands.printing.next_commands import evaluating_model
 
 
 class MethodName(StrEnum):

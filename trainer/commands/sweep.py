@@ -12,7 +12,6 @@ import typer
 
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
-from trainer.commands.next_commands import evaluating
 from trainer.commands.options import (
     AsJson,
     Data,
@@ -23,6 +22,7 @@ from trainer.commands.options import (
     TellOnly,
     settings_typed,
 )
+from trainer.commands.printing.next_commands import evaluating
 
 if TYPE_CHECKING:
     from trainer.recipe.recipe import FitRecipe
@@ -44,7 +44,7 @@ def sweep(
     """
     from rich.console import Console
 
-    from trainer.commands.tables import sweep_table
+    from trainer.commands.printing.tables import sweep_table
 
     if importlib.util.find_spec("ray") is None:
         raise InputError("trainer sweep needs Ray Tune: pip install 'abo-vqa[sweep]'")
@@ -90,7 +90,7 @@ def sweep(
 
 
 def _say_what_it_would_do(recipe: FitRecipe) -> None:
-    from trainer.commands.dry_run import sweep_lines
+    from trainer.commands.printing.dry_run import sweep_lines
     from trainer.fitting.fit import recipe_pairs
     from trainer.sweep.space import trials
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from trainer.commands.tables import sweep_table
+from trainer.commands.printing.tables import sweep_table
 from trainer.sweep.chart import sweep_chart
 from trainer.sweep.files import findings_json, write_trials_csv
 from trainer.sweep.findings import find, sentences
