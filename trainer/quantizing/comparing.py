@@ -16,9 +16,9 @@ from trainer.export.checking import CheckedQuestions
 from trainer.learners.families import load_learner
 from trainer.learners.learner import Learner
 from trainer.quantizing.allocation import Choice, allocate
-from trainer.quantizing.calibration import Calibration
 from trainer.quantizing.kept import Kept, share_of
-from trainer.quantizing.measured import Measured
+from trainer.quantizing.measuring.calibration import Calibration
+from trainer.quantizing.measuring.measured import Measured
 from trainer.quantizing.parts import BITS, WHOLE
 from trainer.quantizing.rounding import Method
 from trainer.quantizing.sensitivity import Plan, Rounder

@@ -28,15 +28,15 @@ from trainer.learners.families import learner_class, load_learner
 from trainer.merging.carrying import carry_training_images
 from trainer.merging.merge import save_beside_weights, write_merged
 from trainer.quantizing.allocation import Choice, allocate
-from trainer.quantizing.calibration import Calibration
 from trainer.quantizing.card import quantized_card
 from trainer.quantizing.chart import kept_chart
 from trainer.quantizing.comparing import Comparison, bits_budget, forms_beside, plan_within
 from trainer.quantizing.kept import knee
-from trainer.quantizing.measured import MEASURED_FILE, Measured
+from trainer.quantizing.measuring.calibration import Calibration
+from trainer.quantizing.measuring.measured import MEASURED_FILE, Measured
+from trainer.quantizing.measuring.questions import QuantizeQuestions, quantize_questions
 from trainer.quantizing.order import QuantizeOrder, QuantizeResult
 from trainer.quantizing.parts import BITS, WHOLE
-from trainer.quantizing.questions import QuantizeQuestions, quantize_questions
 from trainer.quantizing.sensitivity import Plan, Rounder, measured_choices
 
 LOCK_FILE: Final = "quantize.lock"

@@ -14,8 +14,8 @@ from shared.vqa.packed.folder import packed_tensors
 from shared.vqa.packed.grid import Grid
 from trainer.learners.learner import Learner
 from trainer.quantizing.allocation import Choice
-from trainer.quantizing.calibration import Calibration, Exact
-from trainer.quantizing.measured import Measured
+from trainer.quantizing.measuring.calibration import Calibration, Exact
+from trainer.quantizing.measuring.measured import Measured
 from trainer.quantizing.parts import BITS, WHOLE, Part, parts_of, put, rounded_alone
 from trainer.quantizing.rounding import InputSums, Method, rounded
 

@@ -17,7 +17,7 @@ from tests.models import SHAPE, save_tiny_model
 from tests.trainer.recipes import fit_settings, write_data
 from trainer.__main__ import app
 from trainer.api import fit
-from trainer.quantizing.measured import MEASURED_FILE, Measured
+from trainer.quantizing.measuring.measured import MEASURED_FILE, Measured
 
 BITS = "3.5"
 
