@@ -12,6 +12,7 @@ import typer
 from evaluator.commands.options import AsJson
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
+from shared.program.garbage import garbage_left_alone
 
 _MUCH: Final = 0.05
 """A share of answers by which more may be sure than was wanted, without a word."""
@@ -46,7 +47,8 @@ def calibrate(
 
     if (accuracy is None) == (coverage is None):
         raise InputError("calibrate: give either --accuracy or --coverage")
-    runs = read_runs([validation, check])
+    with garbage_left_alone():
+        runs = read_runs([validation, check])
     require_other_data(*runs)
     right_by = one_metric(metric)
     sureness = fitted(runs[0], accuracy, coverage, right_by, check=runs[1])

@@ -13,6 +13,7 @@ import typer
 from evaluator.commands.options import AsJson
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
+from shared.program.garbage import garbage_left_alone
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -65,7 +66,8 @@ def compare(
         require_possible(fail_below)
     chosen = None if metrics is None else parse_metrics(metrics)
     gated = None if metric is None else one_metric(metric)
-    loaded = read_runs(runs)
+    with garbage_left_alone():
+        loaded = read_runs(runs)
     if gated is not None:
         require_interval(gated, loaded)
         chosen = chosen and tuple(dict.fromkeys([*chosen, gated]))
@@ -140,7 +142,8 @@ def report(
     from evaluator.reporting.page import write_report
     from evaluator.runs.folder import read_runs
 
-    loaded = read_runs(runs)
+    with garbage_left_alone():
+        loaded = read_runs(runs)
     write_report(loaded, out, images=images, with_rest=not page_only)
     Console().print(comparison_table({run.name: run.scorecard for run in loaded}))
     typer.echo(signature_note(run.scorecard for run in loaded))

@@ -13,6 +13,7 @@ import typer
 from evaluator.commands.options import AsJson
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
+from shared.program.garbage import garbage_left_alone
 
 if TYPE_CHECKING:
     from evaluator.comparing.deciding.power import Variation
@@ -85,7 +86,8 @@ def power(
         _require_none(supposed_too, "is measured where runs are given; leave it out, or the runs")
         if len(runs) != 2:  # noqa: PLR2004
             raise InputError(f"power: give two run folders, or none; {len(runs)} are given")
-        base, other = read_runs(runs)
+        with garbage_left_alone():
+            base, other = read_runs(runs)
         variation, noun, now = variation_of_runs(base, other, metric or _METRIC)
     else:
         _require_none({"metric": metric}, "is of runs; give two, or leave it out")

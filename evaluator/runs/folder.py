@@ -35,7 +35,6 @@ from shared.corpus import (
 )
 from shared.errors import InputError
 from shared.files.contents import remove_parts
-from shared.program.garbage import garbage_left_alone
 from shared.questions.answers import spaced
 from shared.records import Prediction
 
@@ -202,8 +201,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     Raises:
         InputError: a folder is no finished run, or is given twice.
     """
-    with garbage_left_alone():
-        runs = [read_run(folder) for folder in folders]
+    runs = [read_run(folder) for folder in folders]
     if len({run.name for run in runs}) == len(runs):
         return runs
     names = ["/".join(folder.resolve().parts[-2:]) for folder in folders]

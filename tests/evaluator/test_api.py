@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ def write_predictions(path: Path, right: int) -> Path:
 
 
 def test_scores_are_compared_and_reported(tmp_path) -> None:
+    frozen = gc.get_freeze_count()
     files = [write_predictions(tmp_path / f"{name}.csv", right) for name, right in WHO.items()]
     scored = score(*files, metrics=["exact_match", "token_f1"], out=tmp_path / "runs")
     means = {
@@ -41,6 +43,8 @@ def test_scores_are_compared_and_reported(tmp_path) -> None:
         assert "yours" in html
     page = report(*(tmp_path / "runs" / name for name in WHO), out=tmp_path / "page.html")
     assert "mine" in page.read_text(encoding="utf-8")
+    # What a caller lets go of is still looked for.
+    assert gc.get_freeze_count() == frozen
 
 
 WHO = {"mine": 20, "yours": 40}
