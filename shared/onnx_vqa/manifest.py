@@ -30,6 +30,26 @@ _STATED_BY: Final[Mapping[str, frozenset[str]]] = {
     LANGUAGE: frozenset({"tokens", "prompt", "picture", "cache", "max_new_tokens"}),
 }
 """What a manifest has to say for questions to be answered."""
+_GRAPHS: Final[Mapping[str, frozenset[str]]] = {
+    BLIP: frozenset({"image_encoder", "question_encoder", "decoder_step"}),
+    VILT: frozenset({"image_encoder", "classifier"}),
+    LANGUAGE: frozenset({"image_encoder", "language_model"}),
+}
+_KNOWN_ENGINES: Final = frozenset({"onnx", "openvino", "litert"})
+_KINDS: Final[Mapping[str, type]] = {
+    **dict.fromkeys(
+        ("graphs", "sha256", "image", "tokens", "prompt", "picture", "questions"), dict
+    ),
+    **dict.fromkeys(("cache", "labels", "providers"), list),
+    **dict.fromkeys(("max_question_tokens", "max_new_tokens"), int),
+    "tokenizer": str,
+}
+_WITHIN: Final[Mapping[str, frozenset[str]]] = {
+    "image": frozenset({"resample", "rescale", "mean", "std"}),
+    "picture": frozenset({"before", "token", "width"}),
+    "tokens": frozenset({"end", "pad"}),
+}
+"""What some of that has to hold, whatever the family."""
 
 
 class BundleError(ValueError):
@@ -60,7 +80,27 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(f"{path}: for models of the family {family!r}, which this does not read")
     if lacking := sorted((_STATED | _STATED_BY[family]) - manifest.keys()):
         raise BundleError(f"{path}: damaged, lacks {', '.join(lacking)}")
+    if wrong := _wrong_within(manifest, family):
+        raise BundleError(f"{path}: damaged, {wrong}")
     return manifest
+
+
+def _wrong_within(manifest: Mapping[str, Any], family: str) -> str:
+    """Return what is wrong with what a manifest says; empty where nothing is seen."""
+    for name, kind in _KINDS.items():
+        if name in manifest and not isinstance(manifest[name], kind):
+            return f"{name} is no {kind.__name__}"
+    for name, parts in {**_WITHIN, "graphs": _GRAPHS[family], "sha256": _GRAPHS[family]}.items():
+        if name in manifest and (lacking := sorted(parts - manifest[name].keys())):
+            return f"{name} lacks {', '.join(lacking)}"
+    if unknown := sorted({name.partition(" ")[0] for name in manifest["sha256"]} - _GRAPHS[family]):
+        return f"sha256 has {', '.join(unknown)}, which is no graph"
+    sizes = manifest["image"].keys()
+    if not ({"height", "width"} <= sizes or "shortest" in sizes):
+        return "image lacks a size"
+    if engine_of(manifest) not in _KNOWN_ENGINES:
+        return f"made for {engine_of(manifest)!r}, which this does not know"
+    return ""
 
 
 def family_of(manifest: Mapping[str, Any]) -> str:

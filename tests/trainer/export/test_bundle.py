@@ -225,6 +225,14 @@ def without_preprocessing(path):
     path.write_text(json.dumps(manifest), encoding="utf-8")
 
 
+def changed(**changes):
+    def damage(path):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps(manifest | changes), encoding="utf-8")
+
+    return damage
+
+
 @pytest.mark.parametrize(
     ("file", "damage", "said"),
     [
@@ -235,6 +243,12 @@ def without_preprocessing(path):
         (MANIFEST, cut_off, "bundle.json: not readable"),
         (MANIFEST, without_preprocessing, "bundle.json: damaged, lacks image"),
         (MANIFEST, lambda path: path.write_text("[1]"), "bundle.json: not what says"),
+        (MANIFEST, changed(graphs={}), "graphs lacks decoder_step, image_encoder"),
+        (MANIFEST, changed(sha256={}), "sha256 lacks decoder_step"),
+        (MANIFEST, changed(tokenizer=None), "tokenizer is no str"),
+        (MANIFEST, changed(tokens={}), "tokens lacks end, pad"),
+        (MANIFEST, changed(image={"width": 8}), "image lacks mean, resample"),
+        (MANIFEST, changed(engine="x"), "made for 'x'"),
     ],
 )
 def test_a_damaged_bundle_is_refused_in_one_line(bundles, tmp_path, file, damage, said):
