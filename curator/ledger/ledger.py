@@ -1,7 +1,4 @@
-"""The open ledger: one method, one transaction.
-
-What each asks of the file stands in the rooms below.
-"""
+"""The open ledger: one method, one transaction; what each asks stands in the rooms below."""
 
 from __future__ import annotations
 
@@ -76,6 +73,7 @@ class Ledger:
         self._file = file
         self._next_attempt_id = next_attempt_id
         self._pages: Pages | None = None
+        self._opening_pages = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
@@ -98,6 +96,11 @@ class Ledger:
 
             self._pages = Pages(self._file.path)
         return self._pages
+
+    async def opened_pages(self) -> Pages:
+        """Return ``pages``; opening them takes long, and the event loop goes on meanwhile."""
+        async with self._opening_pages:
+            return await asyncio.to_thread(lambda: self.pages)
 
     async def close_pages(self) -> None:
         """Let go of what reads page by page."""

@@ -83,7 +83,8 @@ def _campaign_routes(watched: Watched) -> list[web.RouteDef]:
         return json.dumps({"width_s": live.history.width_s, "bins": bins})
 
     async def newest(limit: int) -> str:
-        items = await watched.ledger.pages.newest(live.campaign_id, limit)
+        pages = await watched.ledger.opened_pages()
+        items = await pages.newest(live.campaign_id, limit)
         return json.dumps({"items": [_item_object(item) for item in items]})
 
     async def metrics() -> bytes:
