@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands.options import AsJson, Columns
+from evaluator.commands.given.options import AsJson, Columns
 from shared.errors import AboVqaError, InputError
 from shared.program.command_line.next_step import tell_next
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands.options import AsJson
+from evaluator.commands.given.options import AsJson
 from shared.program.command_line.next_step import tell_next
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from evaluator.commands.options import AsJson
+from evaluator.commands.given.options import AsJson
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 from shared.program.garbage import garbage_left_alone

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from evaluator.commands.address_options import (
+from evaluator.commands.given.address_options import (
     Endpoint,
     ExtraBody,
     ImagePx,
@@ -19,7 +19,7 @@ from evaluator.commands.address_options import (
     Timeout,
     Whose,
 )
-from evaluator.commands.options import (
+from evaluator.commands.given.options import (
     Adapter,
     AsJson,
     BatchSize,

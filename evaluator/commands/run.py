@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands.address_options import (
+from evaluator.commands.given.address_options import (
     Endpoint,
     ExtraBody,
     ImagePx,
@@ -20,7 +20,7 @@ from evaluator.commands.address_options import (
     Timeout,
     Whose,
 )
-from evaluator.commands.judge_options import (
+from evaluator.commands.given.judge_options import (
     Judge,
     JudgeCache,
     JudgeEndpoint,
@@ -31,7 +31,7 @@ from evaluator.commands.judge_options import (
     JudgeService,
     JudgeThinking,
 )
-from evaluator.commands.options import (
+from evaluator.commands.given.options import (
     AsJson,
     BatchSize,
     BertscoreLayers,

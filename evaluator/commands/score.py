@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evaluator.commands.judge_options import (
+from evaluator.commands.given.judge_options import (
     Judge,
     JudgeCache,
     JudgeEndpoint,
@@ -20,7 +20,7 @@ from evaluator.commands.judge_options import (
     JudgeService,
     JudgeThinking,
 )
-from evaluator.commands.options import (
+from evaluator.commands.given.options import (
     AsJson,
     BertscoreLayers,
     BertscoreModel,
