@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from shared.corpus import read_json
@@ -18,6 +19,7 @@ from shared.hub.model_card import (
 from shared.hub.parcel import CARD_FILE, EVALUATION_FOLDER, Kind, Parcel
 from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG
 from shared.vqa.names.public_name import public_name
+from shared.vqa.packed.record import PACKED_FILE
 from trainer.publishing.folder import Published, published
 
 
@@ -55,14 +57,25 @@ def model_parcel(
     )
     is_same = bool(card_there) and named_weights(card_there) == files.weights
     evaluated = sorted(each for each in there if each.startswith(f"{EVALUATION_FOLDER}/"))
+    made = {CARD_FILE: card.encode(), **_packed_record(files)}
     return Parcel(
         Kind.MODEL,
-        {CARD_FILE: card.encode(), **{n: p for n, p in files.files.items() if n != CARD_FILE}},
+        {**files.files, **made},
         license_name=named_license(card),
         left_out=files.left_out,
         stale=() if is_same else evaluated,
         kept=evaluated if is_same else (),
     )
+
+
+def _packed_record(files: Published) -> dict[str, bytes]:
+    """Return the record of packed weights with the base's name for others: no path of a folder."""
+    path = files.files.get(PACKED_FILE)
+    if path is None:
+        return {}
+    record = read_json(path)
+    record["base"] = record.get("base") and public_name(str(record["base"]))
+    return {PACKED_FILE: json.dumps(record, indent=2).encode()}
 
 
 def base_note(folder: Path) -> str:

@@ -39,7 +39,11 @@ def packed_tensors(network: PreTrainedModel) -> tuple[dict[str, torch.Tensor], d
 
 
 def write_packed_network(network: PreTrainedModel, folder: Path) -> dict[str, str]:
-    """Write weights and configuration; return the names of tensors stored under another's."""
+    """Write weights and configuration; return the names of tensors stored under another's.
+
+    The folder is made where it is not there, as ``save_pretrained`` does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     kept, shared = packed_tensors(network)
     save_file(kept, folder / WEIGHTS, metadata={"format": "pt"})
     network.config.architectures = [type(network).__name__]

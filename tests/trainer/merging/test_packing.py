@@ -26,6 +26,7 @@ from trainer.fitting.record import RunRecord, require_record
 from trainer.merging.compatibility import require_compatible
 from trainer.merging.merge import ADAPTER, MERGED, merge, write_merged
 from trainer.publishing.folder import published
+from trainer.publishing.parcel import model_parcel
 from trainer.recipe.recipe import FitRecipe
 
 CPU = torch.device("cpu")
@@ -114,10 +115,11 @@ def test_the_merged_model_answers_as_the_two_did_in_the_base_s_bits(
 
 @pytest.mark.slow
 def test_what_is_exported_of_it_is_the_merged_model(merged, adapter, tmp_path, images):
-    write_merged(adapter, require_record(adapter), tmp_path)
+    out = tmp_path / "not there yet"
+    write_merged(adapter, require_record(adapter), out)
     held = {"quantization": Quantization.NONE}
-    assert not is_bundle(str(tmp_path))
-    assert answers(tmp_path, images, **held) == answers(merged[0], images, **held)
+    assert not is_bundle(str(out))
+    assert answers(out, images, **held) == answers(merged[0], images, **held)
 
 
 def test_it_goes_with_nothing_but_its_packed_base(marked, tiny_model, packed):
@@ -160,6 +162,8 @@ def test_the_mark_and_the_record_of_packed_weights_go_where_the_weights_go(
 ):
     assert ROUNDED_TOGETHER in published(marked).files
     assert {"packed.json", "model.safetensors"} <= published(packed).files.keys()
+    sent = json.loads(model_parcel(packed, "owner/small", None, "mit").files["packed.json"])
+    assert sent == json.loads((packed / "packed.json").read_bytes()) | {"base": tiny_model.name}
     plain = save_tiny_adapter(tmp_path / "plain", tiny_model)
     digest = adapter_digest(plain)
     (plain / ROUNDED_TOGETHER).write_text(json.dumps({}), encoding="utf-8")
