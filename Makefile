@@ -27,8 +27,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## curate, train, evaluate, report; no key, GPU or hub
 	$(BIN)/python -m shared.demo
 
+# Three workers for two cores: a fifth of their time they wait for processes that they started.
 test: $(STAMP)  ## the default tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m 'slow and not long'
