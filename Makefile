@@ -70,7 +70,7 @@ lint: $(STAMP)  ## format, lint, types, import contracts
 
 check: lint test  ## lint and the default tests
 
-bench: $(STAMP)  ## ours against the plain way; SECTIONS of it; kept in docs/figures.md and .json
+bench: $(STAMP)  ## ours against the plain way, and the commit BEFORE; SECTIONS of it; kept in docs/figures.*
 	$(BIN)/python -m tests.bench $(SECTIONS) --keep
 
 gpu-check: $(STAMP)  ## what only a GPU can tell, in gpu-check.json; under 8 minutes

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.program.versions import installed_versions
+from tests.bench.builds import ROOT
 from tests.bench.measure import Comparison, Taken, Target
 
-ROOT: Final = Path(__file__).parents[2]
 KEPT: Final = ROOT / "docs" / "figures.json"
 PAGE: Final = ROOT / "docs" / "figures.md"
 RECORDS: Final = 2

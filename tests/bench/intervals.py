@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +17,13 @@ from evaluator.scoring.figures import break_down
 from evaluator.scoring.tally import UNIT, Cell, Tally
 from shared.program.clock import SystemClock, stopwatch
 from shared.questions.types import question_types
+from tests.bench.builds import ROOT, build_of
 from tests.bench.measure import Comparison, compare
 from tests.bench.scoring import IMAGES, ROWS, rows_of_answers
 
 METRICS, RUNS = 12, 3
 _CHUNK = 100
+_METRICS = "exact_match,token_f1,levenshtein,substring"
 
 
 def bench_intervals(folder: Path) -> list[Comparison]:
@@ -52,7 +57,7 @@ def bench_intervals(folder: Path) -> list[Comparison]:
         lambda: break_down(tally),
         rounds=1,
     )
-    return [intervals, _report(folder)]
+    return [intervals, _report(folder), *_reports_of_builds(folder)]
 
 
 def _tally() -> Tally:
@@ -72,18 +77,8 @@ def _masks(names: list[str]) -> list[np.ndarray]:
 
 def _report(folder: Path) -> Comparison:
     """Return how fast a page about three runs is, against scoring them, which is done before."""
-    answers, references = rows_of_answers()
-    random = np.random.default_rng(1)
-    paths = [folder / f"run-{number}.csv" for number in range(RUNS)]
-    for path in paths:
-        said = np.where(random.random(ROWS) < 0.1, references, answers)
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["filename", "question", "answer", "prediction"])
-            for place, row in enumerate(zip(references, said, strict=True)):
-                writer.writerow([f"{place % IMAGES}.jpg", f"what is it {place // IMAGES}", *row])
-    metrics = "exact_match,token_f1,levenshtein,substring"
-    settings = ScoreSettings(predictions=[str(path) for path in paths], metrics=metrics)
+    paths = _files_of_answers(folder)
+    settings = ScoreSettings(predictions=[str(path) for path in paths], metrics=_METRICS)
     started = stopwatch()
     scored = score_files(settings, SystemClock())
     write_run_folders(scored, folder / "runs", settings, 0.0)
@@ -97,3 +92,52 @@ def _report(folder: Path) -> Comparison:
         work / scoring_s,
         work / (stopwatch() - started),
     )
+
+
+def _files_of_answers(folder: Path) -> list[Path]:
+    answers, references = rows_of_answers()
+    random = np.random.default_rng(1)
+    paths = [folder / f"run-{number}.csv" for number in range(RUNS)]
+    for path in paths:
+        said = np.where(random.random(ROWS) < 0.1, references, answers)
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["filename", "question", "answer", "prediction"])
+            for place, row in enumerate(zip(references, said, strict=True)):
+                writer.writerow([f"{place % IMAGES}.jpg", f"what is it {place // IMAGES}", *row])
+    return paths
+
+
+def _reports_of_builds(folder: Path) -> list[Comparison]:
+    """Race the whole command against that of the commit in ``BEFORE``, where one is named.
+
+    Each build reports on runs that it scored itself.
+    """
+    commit = os.environ.get("BEFORE")
+    if not commit:
+        return []
+    files = list(map(str, _files_of_answers(folder)))
+    builds = {"ours": ROOT, "before": build_of(commit, folder / "before")}
+
+    def evaluator(name: str, *words: str) -> None:
+        command = [sys.executable, "-m", "evaluator", *words]
+        place = {**os.environ, "PYTHONPATH": str(builds[name])}
+        subprocess.run(command, env=place, check=True, capture_output=True)
+
+    for name in builds:
+        evaluator(name, "score", *files, "--metrics", _METRICS, "--out", str(folder / name))
+
+    def report_of(name: str) -> None:
+        runs = [str(folder / name / f"run-{number}") for number in range(RUNS)]
+        evaluator(name, "report", *runs, "--out", str(folder / f"{name}.html"))
+
+    return [
+        compare(
+            f"report of {RUNS} runs, {ROWS:,} rows each, as a command, against {commit[:7]}",
+            "rows/s",
+            RUNS * ROWS,
+            lambda: report_of("before"),
+            lambda: report_of("ours"),
+            rounds=1,
+        )
+    ]

@@ -10,7 +10,8 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.asking.cost import Cost, cost_of
-from tests.bench.asking.race import ROOT, Race, Run, lean_server, measured, write_course
+from tests.bench.asking.race import Race, Run, lean_server, measured, write_course
+from tests.bench.builds import ROOT
 from tests.bench.measure import Comparison
 
 LISTINGS = 400_000

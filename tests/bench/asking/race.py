@@ -23,13 +23,13 @@ from PIL import Image
 from curator.prompts.prompt import Prompt
 from tests.bench.asking.contenders import KEYS
 from tests.bench.asking.cost import cost_of
+from tests.bench.builds import ROOT
 
 DISTINCT = 50
 SETTLED_AFTER = 2
 """Answers for each request in flight after which the rate is that of a long run."""
 _CONTENDERS = Path(__file__).with_name("contenders.py")
 _HEARTBEAT = Path(__file__).with_name("heartbeat.py")
-ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)

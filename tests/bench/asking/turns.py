@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import tarfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from tests.bench.asking.race import ROOT, Race, Run, run_contender, run_curator
+from tests.bench.asking.race import Race, Run, run_contender, run_curator
+from tests.bench.builds import ROOT, build_of
 
 OURS: Final = "curator run"
 BARE: Final = ("aiohttp", "google-genai")
@@ -30,7 +28,7 @@ def entrants(peers: Path, before: str | None, folder: Path) -> dict[str, Entrant
     """
     found: dict[str, Entrant] = {OURS: _curator(OURS, ROOT)}
     if before is not None:
-        found[before] = _curator(before, _build_of(before, folder / "before"))
+        found[before] = _curator(before, build_of(before, folder / "before"))
     for name in BARE:
         found[name] = _contender(name)
     for name in PEERS:
@@ -40,13 +38,6 @@ def entrants(peers: Path, before: str | None, folder: Path) -> dict[str, Entrant
         else:
             print(f"{name}: not installed in {peers}, left out")
     return found
-
-
-def _build_of(commit: str, folder: Path) -> Path:
-    packed = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True)
-    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
 
 
 def _curator(name: str, build: Path) -> Entrant:
