@@ -46,10 +46,27 @@ def _session(path: Path, threads: int, wished: Sequence[str]) -> Graph:
     return session
 
 
+def openvino_unreported() -> Any:  # noqa: ANN401 (a module)
+    """Return OpenVINO, without a number for this user and reports to its makers.
+
+    Its import alone (2026.4.1, by openvino-telemetry 2025.2.0) keeps such a number in the user's
+    home, unless it finds itself in CI. Whether it does is asked for once.
+    """
+    before = os.environ.get("CI")
+    os.environ["CI"] = "true"
+    try:
+        import openvino  # noqa: PLC0415 (of the engines a bundle needs one)
+    finally:
+        if before is None:
+            del os.environ["CI"]
+        else:
+            os.environ["CI"] = before
+    return openvino
+
+
 class _OpenVinoGraph:
     def __init__(self, path: Path, threads: int, _: Sequence[str]) -> None:
-        import openvino  # noqa: PLC0415 (of the engines a bundle needs one)
-
+        openvino = openvino_unreported()
         # Some processors would compute in fewer bits unless told.
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "f32",

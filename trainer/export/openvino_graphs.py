@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import onnx
 
+from shared.onnx_vqa.engines import openvino_unreported
 from trainer.export.quiet import quiet_logging
 from trainer.export.variants import Variant, block_size
 
@@ -27,8 +28,7 @@ this variable is set while it is imported (``nncf/telemetry/wrapper.py``)."""
 
 def write_openvino(source: Path, variant: Variant, target: Path) -> None:
     """Write the float32 ONNX graph at ``source`` for OpenVINO: ``target`` and its weights."""
-    import openvino  # noqa: PLC0415 (an extra, as nncf is)
-
+    openvino = openvino_unreported()
     graph = openvino.Core().read_model(source)
     match variant:
         case Variant.INT8:

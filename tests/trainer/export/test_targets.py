@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -65,6 +66,19 @@ def test_a_bundle_says_what_runs_it(for_target):
     folder = for_target(Target.TENSORRT, Variant.FLOAT32)
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     assert manifest["providers"] == ["TensorrtExecutionProvider", "CUDAExecutionProvider"]
+
+
+def test_openvino_keeps_no_number_for_its_user(tmp_path):
+    pytest.importorskip("openvino", reason="needs openvino")
+    program = "from shared.onnx_vqa.engines import openvino_unreported as o; o(); import os; "
+    program += "print(os.environ.get('CI'))"
+    home = {name: value for name, value in os.environ.items() if name != "CI"}
+    home |= {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=home, check=True, capture_output=True
+    )
+    assert told.stdout.split() == [b"None"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_engine_that_is_not_installed_is_named(for_target, monkeypatch):
