@@ -30,7 +30,7 @@ from evaluator.commands.given.options import (
     Quantized,
     Sure,
 )
-from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
+from evaluator.endpoints.address.options import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
 from evaluator.runs.predicting.benchmarks import Submission
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
@@ -39,7 +39,7 @@ from shared.vqa.quantization import Quantization
 
 if TYPE_CHECKING:
     from evaluator.answering.replica_settings import ReplicaSettings
-    from evaluator.endpoints.endpoint import AddressOptions
+    from evaluator.endpoints.address.options import AddressOptions
     from evaluator.runs.predicting.predictors import Predictor
     from shared.corpus import ColumnNames
     from shared.vqa.inputs.instruction import Instruction
@@ -99,7 +99,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Answer one question, or a file of them; no reference answers needed."""
-    from evaluator.endpoints.endpoint import AddressOptions
+    from evaluator.endpoints.address.options import AddressOptions
     from shared.corpus import parse_columns
     from shared.vqa.adapting.adapter_base import model_or_base
     from shared.vqa.inputs.instruction import checked_instruction
@@ -247,7 +247,7 @@ def _at_an_address(
 ) -> Predictor:
     """Return a model that is asked over HTTP; ``adapter`` is the name of a module there."""
     from evaluator.answering.named_adapters import AdapterChoice
-    from evaluator.endpoints.given import endpoint_of
+    from evaluator.endpoints.address.given import endpoint_of
     from evaluator.runs.predicting.predictors import AddressPredictor
 
     module = AdapterChoice(None if adapter is None else Path(adapter), {})

@@ -48,7 +48,7 @@ from evaluator.commands.given.options import (
     Quantized,
     SentenceModel,
 )
-from evaluator.endpoints.endpoint import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
+from evaluator.endpoints.address.options import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from evaluator.runs.rows.choices import SHUFFLE_SAMPLE, SplitChoice
 from shared.program.command_line.next_step import tell_next

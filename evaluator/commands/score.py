@@ -32,7 +32,7 @@ from evaluator.commands.given.options import (
     NumberWords,
     SentenceModel,
 )
-from evaluator.endpoints.endpoint import IN_FLIGHT
+from evaluator.endpoints.address.options import IN_FLIGHT
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from shared.program.command_line.next_step import tell_next
 

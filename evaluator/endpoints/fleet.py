@@ -21,8 +21,8 @@ from evaluator.answering.messages import (
     Reply,
 )
 from evaluator.answering.shards import Shard
+from evaluator.endpoints.address.endpoint import Endpoint
 from evaluator.endpoints.asking import Asker, Question
-from evaluator.endpoints.endpoint import Endpoint
 from evaluator.endpoints.failing import Failing
 from evaluator.endpoints.journal import Asked, Journal, question_key
 from evaluator.endpoints.opening import opened_asker, require_models

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from evaluator.endpoints.address.endpoint import Endpoint
 from evaluator.endpoints.asking import Asker
-from evaluator.endpoints.endpoint import Endpoint
 from evaluator.endpoints.journal import Asked
 from shared.endpoints.keys.key import Key
 from shared.endpoints.keys.quota_day import day_start

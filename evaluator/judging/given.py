@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Final
 
 from evaluator.answering.named_adapters import AdapterChoice
-from evaluator.endpoints.endpoint import AddressOptions, Endpoint
-from evaluator.endpoints.given import endpoint_of
+from evaluator.endpoints.address.endpoint import Endpoint
+from evaluator.endpoints.address.given import endpoint_of
+from evaluator.endpoints.address.options import AddressOptions
 from evaluator.judging.judge import AddressJudge
 from evaluator.judging.options import JudgeOptions
 from evaluator.judging.rubric import Rubric, default_rubric, read_rubric

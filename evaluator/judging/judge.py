@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Final
 
+from evaluator.endpoints.address.endpoint import Endpoint
 from evaluator.endpoints.asking import Question
-from evaluator.endpoints.endpoint import Endpoint
 from evaluator.endpoints.failing import Failing
 from evaluator.endpoints.journal import Asked
 from evaluator.endpoints.opening import opened_asker, require_models

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from evaluator.endpoints.endpoint import IN_FLIGHT
+from evaluator.endpoints.address.options import IN_FLIGHT
 from shared.endpoints.models.asked_settings import Thinking
 from shared.endpoints.protocols.registry import Service
 from shared.errors import InputError

@@ -15,7 +15,7 @@ from shared.program.durations import duration
 from shared.records import QAPair
 
 if TYPE_CHECKING:
-    from evaluator.endpoints.endpoint import Endpoint
+    from evaluator.endpoints.address.endpoint import Endpoint
     from evaluator.metrics.metric import Metric
     from evaluator.runs.settings import RunSettings
 

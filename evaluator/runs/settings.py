@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 from pydantic import field_validator
 
 from evaluator.answering.named_adapters import AdapterChoice, parse_adapters
-from evaluator.endpoints.endpoint import (
+from evaluator.endpoints.address.options import (
     IN_FLIGHT,
     LONGEST_PX,
     TIMEOUT_S,

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
 from evaluator.answering.messages import Answering
-from evaluator.endpoints.endpoint import Endpoint
+from evaluator.endpoints.address.endpoint import Endpoint
 from evaluator.endpoints.fleet import EndpointFleet
 from shared.program.clock import SystemClock
 from shared.vqa.inputs.instruction import Instruction

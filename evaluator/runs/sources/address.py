@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from evaluator.answering.fleet import Fleet
-from evaluator.endpoints.endpoint import Endpoint
+from evaluator.endpoints.address.endpoint import Endpoint
+from evaluator.endpoints.address.given import endpoint_of
 from evaluator.endpoints.fleet import EndpointFleet
-from evaluator.endpoints.given import endpoint_of
 from evaluator.endpoints.journal import JOURNAL_FILE, Journal
 from evaluator.endpoints.spent import Prices, cost_of
 from evaluator.runs.record import NamedAdapter

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from evaluator.answering.fleet import Fleet
-from evaluator.endpoints.endpoint import Endpoint
+from evaluator.endpoints.address.endpoint import Endpoint
 from evaluator.runs.record import NamedAdapter
 from evaluator.runs.status import Pace
 from evaluator.scoring.cost import Cost

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
+from evaluator.endpoints.address.options import IN_FLIGHT, LONGEST_PX, TIMEOUT_S
 from shared.endpoints.keys.asked_model import AskedModel
 from shared.endpoints.keys.key import Key
 from shared.endpoints.models.asked_settings import (
     AskedSettings,
     ModelSettings,
-    Thinking,
     settings_for,
 )
 from shared.endpoints.models.known import KnownModel
@@ -24,50 +23,6 @@ from shared.endpoints.protocols.annotator import AskedForm
 from shared.endpoints.protocols.registry import Service
 from shared.errors import InputError
 from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
-
-IN_FLIGHT: Final = 8
-TIMEOUT_S: Final = 120.0
-LONGEST_PX: Final = 1_024
-"""What most services look at in full detail is no larger; local models look at 224 to 768."""
-
-
-@dataclass(frozen=True, slots=True)
-class AddressOptions:
-    """What is asked for of an address; each field is the option of its name."""
-
-    endpoint: str | None = None
-    service: Service | None = None
-    keys: Path | None = None
-    concurrency: int = IN_FLIGHT
-    timeout: float = TIMEOUT_S
-    image_px: int = LONGEST_PX
-    thinking: Thinking | None = None
-    extra_body: str = ""
-
-    @property
-    def is_given(self) -> bool:
-        """Return whether a model is asked over HTTP at all."""
-        return self.endpoint is not None or self.service is not None
-
-    def require_sense(self, of_replicas: Iterable[str]) -> None:
-        """Check that no option is given that would say nothing; ``of_replicas`` are given too.
-
-        Raises:
-            InputError: one is.
-        """
-        if self.is_given:
-            for name in of_replicas:
-                raise InputError(
-                    f"--{name.replace('_', '-')}: the server behind --endpoint decides that; leave "
-                    "it out"
-                )
-            return
-        for field_ in fields(self):
-            if getattr(self, field_.name) != field_.default:
-                raise InputError(
-                    f"--{field_.name.replace('_', '-')}: goes with --endpoint URL; give that, or "
-                    "leave it out"
-                )
 
 
 @dataclass(frozen=True, slots=True)

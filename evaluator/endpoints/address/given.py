@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from typing import Final
 
 from evaluator.answering.named_adapters import AdapterChoice
-from evaluator.endpoints.endpoint import AddressOptions, Endpoint, further_fields
+from evaluator.endpoints.address.endpoint import Endpoint, further_fields
+from evaluator.endpoints.address.options import AddressOptions
 from shared.endpoints.keys.asked_model import AskedModel
 from shared.endpoints.keys.keyfile import read_key_file
 from shared.endpoints.keys.quota import Quota
