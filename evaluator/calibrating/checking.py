@@ -22,7 +22,7 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.folder import Run
 from evaluator.scoring.coverage import AtCoverage, Surest, accuracy_at, is_right
-from evaluator.scoring.intervals import bootstrap_means, percentile_interval
+from evaluator.scoring.sums.intervals import bootstrap_means, percentile_interval
 from shared.dataset.units import counted, units_of
 from shared.errors import InputError
 from shared.records import share_of

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.scoring.intervals import (
+from evaluator.scoring.sums.intervals import (
     SEED,
     Part,
     bootstrap_sums,

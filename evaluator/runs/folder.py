@@ -24,11 +24,11 @@ from evaluator.metrics.corpus import is_statistic
 from evaluator.metrics.registry import label
 from evaluator.metrics.texts.exact_match import METRIC as EXACT_MATCH
 from evaluator.runs.record import EvaluationRecord, read_record
-from evaluator.scoring.columns import Columns
 from evaluator.scoring.coverage import is_right
 from evaluator.scoring.figures import Breakdown
 from evaluator.scoring.robustness import ChangedAnswers
 from evaluator.scoring.scorecard import Scorecard, read_scorecard, write_scorecard
+from evaluator.scoring.sums.columns import Columns
 from shared.corpus import (
     read_scored_predictions,
     write_predictions,

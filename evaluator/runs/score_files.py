@@ -18,9 +18,9 @@ from evaluator.runs.record import EvaluationRecord, read_record, write_record
 from evaluator.runs.rows.selection import refuse_leak, training_pairs
 from evaluator.runs.rows.trained_on import TrainedOn, counted, tell
 from evaluator.runs.settings import ScoreSettings, ScoringSettings
-from evaluator.scoring.columns import Columns
 from evaluator.scoring.scorecard import Scorecard, read_scorecard
 from evaluator.scoring.scoring import measured_metrics, score_predictions
+from evaluator.scoring.sums.columns import Columns
 from shared.corpus import (
     ColumnNames,
     pairs_digest,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from evaluator.scoring.figures import FREQUENCIES
-from evaluator.scoring.tally import Cell
+from evaluator.scoring.sums.tally import Cell
 from shared.dataset.units import units_of
 from shared.questions.answers import normalise
 from shared.questions.types import question_type

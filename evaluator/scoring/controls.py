@@ -17,10 +17,10 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.rows import Regions, Rows
 from evaluator.metrics.text_models.loaded import TextModels
-from evaluator.scoring.columns import Columns, score_columns
 from evaluator.scoring.figures import Breakdown, Figure, Group, break_down, whole_group
 from evaluator.scoring.robustness import ChangedAnswers, Robustness
-from evaluator.scoring.tally import Cell, Tally
+from evaluator.scoring.sums.columns import Columns, score_columns
+from evaluator.scoring.sums.tally import Cell, Tally
 from shared.questions.answers import exact_match
 from shared.questions.prior import QuestionPrior
 from shared.records import Prediction, QAPair

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.scoring.intervals import percentile_interval, resampled_counts
+from evaluator.scoring.sums.intervals import percentile_interval, resampled_counts
 from shared.questions.answers import exact_match
 from shared.records import Prediction
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from evaluator.metrics.corpus import STATISTIC_UNIT, CorpusFigure, is_statistic
 from evaluator.metrics.registry import corpus_figure
-from evaluator.scoring.intervals import Part, bootstrap_sums, percentile_interval
-from evaluator.scoring.tally import UNIT, Tally, units_of_cells
+from evaluator.scoring.sums.intervals import Part, bootstrap_sums, percentile_interval
+from evaluator.scoring.sums.tally import UNIT, Tally, units_of_cells
 from shared.questions.types import question_types
 
 FREQUENCIES: Final = ("frequent", "common", "rare")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from evaluator.scoring.columns import Columns
 from evaluator.scoring.figures import (
     Breakdown,
     Figure,
@@ -15,6 +14,7 @@ from evaluator.scoring.figures import (
     figures_from,
     figures_json,
 )
+from evaluator.scoring.sums.columns import Columns
 from shared.records import Prediction
 
 

@@ -11,7 +11,6 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.rows import Rows
 from evaluator.metrics.text_models.loaded import TextModels
 from evaluator.scoring.cells import cells_of
-from evaluator.scoring.columns import Columns, score_columns
 from evaluator.scoring.controls import (
     Scored,
     UnderChange,
@@ -25,7 +24,8 @@ from evaluator.scoring.coverage import Surest, accuracy_at
 from evaluator.scoring.figures import break_down
 from evaluator.scoring.right_labels import right_labels
 from evaluator.scoring.scorecard import Scorecard
-from evaluator.scoring.tally import Tally
+from evaluator.scoring.sums.columns import Columns, score_columns
+from evaluator.scoring.sums.tally import Tally
 from shared.dataset.units import independent_unit
 from shared.errors import InputError
 from shared.program.versions import installed_versions

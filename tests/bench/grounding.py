@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluator.metrics.meaning.vtgs import jaccard
-from evaluator.scoring.intervals import bootstrap_means, percentile_interval
+from evaluator.scoring.sums.intervals import bootstrap_means, percentile_interval
 from shared.corpus import read_pairs
 from shared.dataset.splits import split_units
 from shared.dataset.units import units_of

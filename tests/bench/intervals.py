@@ -14,7 +14,7 @@ from evaluator.commands.compare import report
 from evaluator.runs.score_files import score_files, write_run_folders
 from evaluator.runs.settings import ScoreSettings
 from evaluator.scoring.figures import break_down
-from evaluator.scoring.tally import UNIT, Cell, Tally
+from evaluator.scoring.sums.tally import UNIT, Cell, Tally
 from shared.program.clock import SystemClock, stopwatch
 from shared.questions.types import question_types
 from tests.bench.builds import ROOT, build_of

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evaluator.scoring.figures import break_down
 from evaluator.scoring.scorecard import FORMAT, Scorecard, read_scorecard, write_scorecard
-from evaluator.scoring.tally import Cell, Tally
+from evaluator.scoring.sums.tally import Cell, Tally
 from shared.errors import InputError
 
 ROWS = st.lists(

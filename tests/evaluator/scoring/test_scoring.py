@@ -13,10 +13,10 @@ from evaluator.metrics.captioning.bleu_counts import bleu, bleu_statistics
 from evaluator.metrics.choice import default_metrics, parse_metrics
 from evaluator.metrics.registry import METRICS
 from evaluator.metrics.text_models.loaded import TextModels
-from evaluator.scoring.columns import score_columns
 from evaluator.scoring.figures import break_down
 from evaluator.scoring.scoring import measured_metrics, score_predictions
-from evaluator.scoring.tally import Cell, Tally
+from evaluator.scoring.sums.columns import score_columns
+from evaluator.scoring.sums.tally import Cell, Tally
 from shared.errors import InputError
 from shared.questions.types import question_type
 from shared.records import Prediction, QAPair

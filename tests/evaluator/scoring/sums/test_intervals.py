@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from evaluator.scoring.intervals import bootstrap_means, percentile_interval
+from evaluator.scoring.sums.intervals import bootstrap_means, percentile_interval
 
 
 def test_means_equal_a_plain_resampling_with_the_same_draws():

@@ -1,0 +1,1 @@
+"""What rows of scores are summed into before they are figures: columns, tallies, intervals."""
