@@ -17,7 +17,7 @@ from typing import Final
 from curator.judging.agreement_by_words import is_about_the_whole, says_the_same, subject_asked
 from curator.judging.drafts import Draft
 from curator.judging.listing_map import ListingMap, Subject, field_key, packaged_map
-from curator.prompts.words import ENGLISH
+from curator.prompts.languages.words import ENGLISH
 from shared.questions.answers import words
 
 

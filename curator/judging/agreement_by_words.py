@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from curator.judging.listing_map import ListingMap, Subject
-from curator.prompts.words import words_of
+from curator.prompts.languages.words import words_of
 
 _SHORTEST_STEM: Final = 3
 """Letters that have to be left of a word without its ending, or of what a compound ends with."""

@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from curator.prompts.language import Language
-from curator.prompts.words import words_of
+from curator.prompts.languages.language import Language
+from curator.prompts.languages.words import words_of
 
 LONGEST_CHOICE: Final = 2
 """Words of a choice in a list with commas; what is longer is the clause that leads to the list."""

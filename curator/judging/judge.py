@@ -10,7 +10,7 @@ from curator.judging.facts import NO_CANDIDATE, Form, ReplyFacts
 from curator.judging.listing_map import ListingMap
 from curator.judging.parser import Unparsable, parse_answer, parse_reply
 from curator.judging.rules import Verdict, validate
-from curator.prompts.language import Language
+from curator.prompts.languages.language import Language
 from curator.prompts.prompt import Prompt
 from shared.endpoints.protocols.annotator import FINISHED, PROMPT_BLOCKED, Reply
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
-from curator.prompts.words import ENGLISH
+from curator.prompts.languages.words import ENGLISH
 from shared.program.settings import Settings, load_settings, validated
 from shared.program.toml_files import parsed_toml
 

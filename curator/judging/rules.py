@@ -18,7 +18,8 @@ from curator.judging.choices import offers
 from curator.judging.drafts import Draft
 from curator.judging.listing_map import ListingMap
 from curator.judging.reply_fields import MISSING, picture_named, typed_fields
-from curator.prompts.language import Language
+from curator.prompts.languages.language import Language
+from curator.prompts.languages.words import words_of
 from curator.prompts.prompt_file import (
     AnswerKind,
     PromptFile,
@@ -28,7 +29,6 @@ from curator.prompts.prompt_file import (
     default_prompt,
 )
 from curator.prompts.reply_fields import STYLE
-from curator.prompts.words import words_of
 
 _NOTHING_KNOWN: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_FIELDS: Final[Mapping[str, ReplyField]] = MappingProxyType({})

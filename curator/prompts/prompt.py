@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
-from curator.prompts.language import Language
+from curator.prompts.languages.language import Language
 from curator.prompts.prompt_file import AnswerKind, PromptFile, default_prompt
 from curator.prompts.schema import ANSWER_SCHEMA, pairs_schema
 from curator.prompts.shares import allotted, draw

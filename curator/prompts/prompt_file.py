@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from curator.prompts.language import Language, language_of
+from curator.prompts.languages.language import Language, language_of
+from curator.prompts.languages.words import ENGLISH
 from curator.prompts.reply_fields import DIFFICULTIES, DIFFICULTY, STYLE
 from curator.prompts.template import LISTING, Template
-from curator.prompts.words import ENGLISH
 from shared.errors import InputError
 from shared.program.command_line.nearest import nearest
 from shared.program.settings import Settings, validated

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from curator.prompts.language import Language
+from curator.prompts.languages.language import Language
 from curator.prompts.prompt_file import (
     AnswerKind,
     Example,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from curator.prompts.words import ENGLISH
+from curator.prompts.languages.words import ENGLISH
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 

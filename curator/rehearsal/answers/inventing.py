@@ -16,7 +16,7 @@ from importlib.resources import files
 from itertools import cycle, islice
 from typing import Any, Final
 
-from curator.prompts.language import known_languages
+from curator.prompts.languages.language import known_languages
 from curator.prompts.reply_fields import PICTURE, STYLE
 from curator.rehearsal.answers.answer_book import UNKNOWN_IMAGE, KnownImage
 from curator.rehearsal.answers.picture_facts import nearest, region_colours

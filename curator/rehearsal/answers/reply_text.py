@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from curator.prompts.language import known_languages
+from curator.prompts.languages.language import known_languages
+from curator.prompts.languages.words import words_of
 from curator.prompts.reply_fields import PICTURE, STYLE
-from curator.prompts.words import words_of
 from curator.rehearsal.inbound import Inquiry
 from shared.records import QAPair
 

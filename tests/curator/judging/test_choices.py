@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from curator.judging.choices import offers
-from curator.prompts.language import language_of
+from curator.prompts.languages.language import language_of
 
 ENGLISH = language_of("en")
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from curator.judging.drafts import Draft
 from curator.judging.rules import Rule, validate
+from curator.prompts.languages.words import words_of
 from curator.prompts.prompt_file import PromptFile, Rules
-from curator.prompts.words import words_of
 
 GOOD = Draft("What is the colour of the shoe?", "white")
 TEXTS = st.text(max_size=30)

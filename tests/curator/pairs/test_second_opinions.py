@@ -17,7 +17,7 @@ from curator.judging.parser import ParsedAnswer, Unparsable, parse_answer
 from curator.ledger.queue.functions import pair_share
 from curator.ledger.records.work import PairItem, WorkState
 from curator.pairs.second_opinions import opinion_change
-from curator.prompts.language import language_of
+from curator.prompts.languages.language import language_of
 from curator.prompts.prompt import Prompt
 from shared.corpus import read_pairs
 from shared.dataset.agreement_rate import AgreementRate, wilson_interval

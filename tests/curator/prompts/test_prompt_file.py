@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from curator.judging.rules import Rule
-from curator.prompts.language import Language, known_languages
+from curator.prompts.languages.language import Language, known_languages
 from curator.prompts.prompt_file import Rules, default_prompt, known_styles, read_prompt_file
 from curator.prompts.template import Template
 from shared.errors import InputError

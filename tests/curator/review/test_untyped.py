@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curator.prompts.language import known_languages
+from curator.prompts.languages.language import known_languages
 from curator.review.untyped import untyped_line
 
 

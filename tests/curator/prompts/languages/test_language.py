@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-from curator.prompts.language import language_of
-from curator.prompts.words import words_of
+from curator.prompts.languages.language import language_of
+from curator.prompts.languages.words import words_of
 from shared.questions.answers import exact_match, normalise
 
 ENGLISH, GERMAN, HINDI = map(language_of, ("en", "de", "hi"))

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, field_validator
 
-from curator.prompts.words import words_of
+from curator.prompts.languages.words import words_of
 from shared.program.command_line.nearest import nearest
 from shared.program.settings import Settings, validated
 from shared.program.toml_files import parsed_toml
@@ -153,7 +153,7 @@ class Language(Settings):
 @cache
 def known_languages() -> Mapping[str, Language]:
     """Return the languages that this release knows, by their codes."""
-    text = files("curator.prompts").joinpath(_FILE).read_text(encoding="utf-8")
+    text = files("curator.prompts.languages").joinpath(_FILE).read_text(encoding="utf-8")
     tables = parsed_toml(text, _FILE)
     return {
         code: validated(Language, table, source=f"{_FILE}: {code}")
