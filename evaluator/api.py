@@ -40,7 +40,7 @@ from evaluator.scoring.scorecard import Scorecard
 from shared.errors import InputError
 from shared.program.clock import SystemClock
 from shared.program.command_line.nearest import nearest
-from shared.program.notebook import html_of
+from shared.program.reporting.notebook import html_of
 from shared.program.settings import validated
 
 Place = str | PathLike[str]

@@ -35,7 +35,7 @@ from shared.endpoints.pool.lease import Lease
 from shared.endpoints.protocols.annotator import Reply
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
-from shared.program.loop_turns import LoopTurns
+from shared.program.process.loop_turns import LoopTurns
 
 Change = ItemChange | OpinionChange | CanaryChange
 

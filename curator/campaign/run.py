@@ -46,8 +46,8 @@ from shared.endpoints.protocols.annotator import AskedForm, Connection
 from shared.endpoints.token_estimates import TokenEstimates
 from shared.errors import AboVqaError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal, StopRequested, stop_on_signals
-from shared.program.background import beside
 from shared.program.clock import Clock, SystemClock
+from shared.program.process.background import beside
 from shared.program.reporting.clock_watch import ClockWatch
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.events import lines_gathered

@@ -11,9 +11,9 @@ from typing import Final, TextIO
 
 from curator.status.status import SHED, Standing, key_state, rate_per_minute
 from curator.status.words import batch_words, error_words, listed, settled_of
-from shared.program.background import beside
 from shared.program.clock import Clock
 from shared.program.durations import duration
+from shared.program.process.background import beside
 
 LINE_EVERY_S: Final = 10.0
 QUIET_EVERY_S: Final = 600.0

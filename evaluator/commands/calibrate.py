@@ -12,7 +12,7 @@ import typer
 from evaluator.commands.given.options import AsJson
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
-from shared.program.garbage import garbage_left_alone
+from shared.program.process.garbage import garbage_left_alone
 
 _MUCH: Final = 0.05
 """A share of answers by which more may be sure than was wanted, without a word."""

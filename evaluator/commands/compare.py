@@ -13,7 +13,7 @@ import typer
 from evaluator.commands.given.options import AsJson
 from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
-from shared.program.garbage import garbage_left_alone
+from shared.program.process.garbage import garbage_left_alone
 
 if TYPE_CHECKING:
     from rich.table import Table

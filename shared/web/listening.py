@@ -18,8 +18,8 @@ from aiohttp import http_exceptions, web
 from aiohttp.log import server_logger
 
 from shared.errors import InputError
-from shared.program.background import beside
 from shared.program.clock import SystemClock, stopwatch
+from shared.program.process.background import beside
 from shared.program.reporting.event_log import EventLog
 from shared.web.access import Address
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import replica_settings
-from shared.program.peak_memory import peak_bytes
+from shared.program.process.peak_memory import peak_bytes
 from shared.vqa.chat.answerer import ChatAnswerer
 from shared.vqa.chat.processor import open_processor
 from shared.vqa.families import load_answerer

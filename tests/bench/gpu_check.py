@@ -27,7 +27,7 @@ from evaluator.answering.replica_settings import replica_settings
 from shared.corpus import write_pairs
 from shared.files.atomic import atomic_path
 from shared.program.clock import stopwatch
-from shared.program.peak_memory import peak_bytes
+from shared.program.process.peak_memory import peak_bytes
 from shared.program.versions import installed_versions
 from shared.records import QAPair, pair_id
 from shared.vqa.families import load_answerer

@@ -22,7 +22,7 @@ from typing import Any, Final
 from shared.errors import AboVqaError
 from shared.images.decoding import open_image
 from shared.program.clock import processor_stopwatch, stopwatch
-from shared.program.peak_memory import peak_bytes
+from shared.program.process.peak_memory import peak_bytes
 from shared.program.reporting.progress import report_progress
 
 MIB: Final = 2**20

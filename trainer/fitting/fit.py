@@ -11,8 +11,8 @@ from rich.markup import escape
 from shared.corpus import checked_columns, pairs_digest
 from shared.errors import InputError
 from shared.files.contents import require_writable_folder, written_names
-from shared.program.notebook import html_of
 from shared.program.reporting.event_log import EventLog
+from shared.program.reporting.notebook import html_of
 from shared.program.stopping import StopSignal
 from shared.vqa.families import training_folding
 from shared.vqa.trained_on import known_training

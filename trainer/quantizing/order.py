@@ -11,7 +11,7 @@ from rich.table import Table
 
 from shared.corpus import ColumnNames
 from shared.errors import InputError
-from shared.program.notebook import html_of
+from shared.program.reporting.notebook import html_of
 from trainer.quantizing.kept import Kept, sizes_table
 from trainer.quantizing.rounding import Method
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from shared.errors import AboVqaError
-from shared.program.peak_memory import peak_bytes
+from shared.program.process.peak_memory import peak_bytes
 from shared.vqa.memory import OUT_OF_MEMORY, is_out_of_memory
 
 GIB = 2**30

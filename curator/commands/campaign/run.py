@@ -40,7 +40,7 @@ from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.endpoints.protocols.annotator import DEFAULT_TIMEOUT_S, FLEX_TIMEOUT_S
 from shared.endpoints.protocols.registry import Service
 from shared.program.command_line.next_step import tell_next
-from shared.program.garbage import garbage_left_alone
+from shared.program.process.garbage import garbage_left_alone
 
 SettledLimit = Annotated[
     int | None, typer.Option(min=1, help="Number of images, settled in all, after which to stop.")

@@ -39,7 +39,7 @@ class Progress:
 
     def _repr_html_(self) -> str:
         # For notebooks alone; it is a tenth of what a program's start takes.
-        from shared.program.notebook import html_of  # noqa: PLC0415
+        from shared.program.reporting.notebook import html_of  # noqa: PLC0415
 
         return html_of(self.sentence())
 

@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 
 from shared.errors import AboVqaError
 from shared.program.command_line.command import FullSummaries, HelpfulCommand
-from shared.program.garbage import garbage_left_alone
+from shared.program.process.garbage import garbage_left_alone
 from shared.program.reporting.verbosity import tell_more
 
 DISTRIBUTION: Final = "abo-vqa"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
-from shared.program.loop_turns import LoopTurns
+from shared.program.process.loop_turns import LoopTurns
 
 
 async def test_so_many_go_on_in_a_turn_and_the_others_in_the_next_ones_in_order():
