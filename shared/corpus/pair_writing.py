@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from shared.corpus.csv_writing import write_columns
 from shared.corpus.extra_columns import with_extra
+from shared.corpus.formats.arrow_arrays import array_of
 from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.records import QAPair
@@ -125,8 +126,8 @@ def _table(columns: PairColumns, schema: pa.Schema) -> pa.Table:
 
 def _array(cells: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if _are_alike(cells):
-        return pa.repeat(pa.scalar(cells[0], kind), len(cells))
-    return pa.array(cells, kind)
+        return pa.repeat(array_of(cells[:1], kind)[0], len(cells))
+    return array_of(cells, kind)
 
 
 def _are_alike(cells: Sequence[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
-from shared.corpus.csv_writing import write_cells
+from shared.corpus.csv_writing import write_columns
+from shared.corpus.formats.arrow_arrays import array_of
 from shared.corpus.formats.tables import LeftOut
 from shared.corpus.rows import (
     NO_COLUMNS,
@@ -158,54 +160,61 @@ def write_predictions(
     Raises:
         InputError: another suffix, or a place that cannot be written.
     """
-    table = _prediction_table(predictions, columns)
+    table = _columns_of(predictions, columns)
     with atomic_path(path) as part:
         if path.suffix == ".parquet":
             if any(p.attention for p in predictions):
-                packed = pa.array([p.attention for p in predictions], pa.binary())
-                table = table.append_column("attention", packed)
-            pq.write_table(table, part, compression="zstd")
+                table["attention"] = pa.binary(), [p.attention for p in predictions]
+            arrays = [array_of(cells, kind) for kind, cells in table.values()]
+            pq.write_table(pa.Table.from_arrays(arrays, list(table)), part, compression="zstd")
         elif path.suffix == ".csv":
-            cells = (list(row.values()) for row in table.to_pylist())
-            write_cells(table.column_names, cells, part)
+            texts = [_texts(cells, kind) for kind, cells in table.values()]
+            write_columns(list(table), [texts] if predictions else [], part)
         else:
             raise InputError(f"{path}: cannot tell the format; use .csv or .parquet")
 
 
-def _prediction_table(
+def _columns_of(
     predictions: Sequence[Prediction], columns: Mapping[str, Sequence[float]]
-) -> pa.Table:
-    arrays: dict[str, pa.Array] = {
-        "id": pa.array([p.pair.id for p in predictions], pa.string()),
-        "filename": pa.array([p.pair.filename for p in predictions], pa.string()),
-        "question": pa.array([p.pair.question for p in predictions], pa.string()),
-        "answer": pa.array([p.pair.answer for p in predictions], pa.string()),
-        "prediction": pa.array([p.answer for p in predictions], pa.string()),
-        "confidence": pa.array([p.confidence for p in predictions], pa.float64()),
-        "grounding": pa.array([p.grounding for p in predictions], pa.float64()),
-        "broken_image": pa.array([p.broken_image for p in predictions], pa.bool_()),
+) -> dict[str, tuple[pa.DataType, Sequence[Any]]]:
+    """Return the kind and the cells of each column that is written."""
+    pairs = [p.pair for p in predictions]
+    table: dict[str, tuple[pa.DataType, Sequence[Any]]] = {
+        "id": (pa.string(), [pair.id for pair in pairs]),
+        "filename": (pa.string(), [pair.filename for pair in pairs]),
+        "question": (pa.string(), [pair.question for pair in pairs]),
+        "answer": (pa.string(), [pair.answer for pair in pairs]),
+        "prediction": (pa.string(), [p.answer for p in predictions]),
+        "confidence": (pa.float64(), [p.confidence for p in predictions]),
+        "grounding": (pa.float64(), [p.grounding for p in predictions]),
+        "broken_image": (pa.bool_(), [p.broken_image for p in predictions]),
     }
-    if any(p.failure for p in predictions):
-        arrays["failure"] = pa.array([p.failure for p in predictions], pa.string())
-    if any(p.pair.agreement for p in predictions):
-        arrays["agreement"] = pa.array([p.pair.agreement for p in predictions], pa.string())
-    if any(p.pair.domain for p in predictions):
-        arrays["domain"] = pa.array([p.pair.domain for p in predictions], pa.string())
-    if any(p.answer_review for p in predictions):
-        reviews = [p.answer_review for p in predictions]
-        arrays["answer_review"] = pa.array(reviews, pa.string())
+    sometimes: dict[str, Sequence[str]] = {
+        "failure": [p.failure for p in predictions],
+        "agreement": [pair.agreement for pair in pairs],
+        "domain": [pair.domain for pair in pairs],
+        "answer_review": [p.answer_review for p in predictions],
+    }
+    table |= {name: (pa.string(), cells) for name, cells in sometimes.items() if any(cells)}
     for name, cells in _origin(predictions).items():
-        arrays[name] = pa.array(cells)
-    if any(p.pair.answers for p in predictions):
-        arrays["answers"] = pa.array([answers_json(p.pair) for p in predictions], pa.string())
-    if any(p.pair.boxes for p in predictions):
-        boxes = [boxes_json(p.pair.boxes) for p in predictions]
-        arrays["boxes"] = pa.array(boxes, pa.string())
-        overlaps = [p.grounding_boxes for p in predictions]
-        arrays["grounding_boxes"] = pa.array(overlaps, pa.float64())
+        table[name] = pa.bool_() if isinstance(cells[0], bool) else pa.string(), cells
+    if any(pair.answers for pair in pairs):
+        table["answers"] = pa.string(), [answers_json(pair) for pair in pairs]
+    if any(pair.boxes for pair in pairs):
+        table["boxes"] = pa.string(), [boxes_json(pair.boxes) for pair in pairs]
+        table["grounding_boxes"] = pa.float64(), [p.grounding_boxes for p in predictions]
     for name, values in columns.items():
-        arrays[name] = pa.array(values, pa.float64(), from_pandas=True)
-    return pa.table(arrays)
+        table[name] = pa.float64(), [None if math.isnan(value) else value for value in values]
+    return table
+
+
+def _texts(cells: Sequence[Any], kind: pa.DataType) -> Sequence[str]:
+    """Return cells as CSV has them; nothing for ``None``."""
+    if kind == pa.string():
+        return cells
+    if kind == pa.float64():
+        return ["" if cell is None else repr(float(cell)) for cell in cells]
+    return list(map(str, cells))
 
 
 def _origin(predictions: Sequence[Prediction]) -> dict[str, Sequence[object]]:

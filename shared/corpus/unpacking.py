@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.lib
 import pyarrow.parquet as pq
 
+from shared.corpus.formats.arrow_arrays import array_of
 from shared.corpus.formats.embedded import picture_column, with_named_pictures
 from shared.corpus.formats.tables import (
     DATA_SUFFIXES,
@@ -227,7 +228,7 @@ def _named(table: pa.Table, images: Path) -> pa.Table:
     table = table.drop_columns(
         [name for name in (*columns, _FILENAME) if name in table.schema.names]
     )
-    return table.append_column(_FILENAME, pa.array(names, pa.string()))
+    return table.append_column(_FILENAME, array_of(names, pa.string()))
 
 
 def _holds_pictures(field: pa.Field) -> bool:
@@ -248,7 +249,7 @@ def _with_split(path: Path, table: pa.Table) -> pa.Table:
     split = _split_of(path)
     if split is None or "split" in table.schema.names:
         return table
-    return table.append_column("split", pa.array([split] * table.num_rows, pa.string()))
+    return table.append_column("split", array_of([split] * table.num_rows, pa.string()))
 
 
 def _split_of(path: Path) -> str | None:

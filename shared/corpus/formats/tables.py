@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.lib
 import pyarrow.parquet as pq
 
+from shared.corpus.formats.arrow_arrays import array_of
 from shared.corpus.formats.contents import refuse_other_contents
 from shared.corpus.formats.conversations import TURNS
 from shared.corpus.formats.json_rows import read_json_rows, told_apart
@@ -226,7 +227,7 @@ def _as_written(column: pa.ChunkedArray) -> pa.Array:
     """Return short floats as their shortest text reads: 0.1, not 0.10000000149."""
     kind = np.float16 if pa.types.is_float16(column.type) else np.float32
     values = [None if v is None else float(str(kind(v))) for v in column.to_pylist()]
-    return pa.array(values, pa.float64())
+    return array_of(values, pa.float64())
 
 
 _READERS: Final[Mapping[str, Callable[[Path], RawTable]]] = {
