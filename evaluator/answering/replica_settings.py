@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from shared.errors import InputError
 from shared.images.source import image_source
 from shared.images.stores import is_url
@@ -15,6 +17,8 @@ from shared.vqa.adapting.rounded_together import require_its_base
 from shared.vqa.families import effective_instruction, require_instruction
 from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
 from shared.vqa.inputs.question_length import limit_of_adapters
+from shared.vqa.loaded import best_device
+from shared.vqa.loading import held_here, read_config
 from shared.vqa.names.model_names import resolve_model
 from shared.vqa.quantization import Quantization, held_as
 
@@ -48,10 +52,12 @@ def replica_settings(
     measure_grounding: bool = False,
     adapters: Mapping[str, Path] | None = None,
     instruction: Instruction = NO_INSTRUCTION,
+    device: torch.device | None = None,
 ) -> ReplicaSettings:
     """Return settings with absolute paths, so that actors elsewhere on the machine find them.
 
-    ``images`` is a folder or a URL, see ``shared.images.source``.
+    ``images`` is a folder or a URL, see ``shared.images.source``. ``device`` is where the model
+    will be held, by default the best one here; ``meta`` where that is another machine's.
 
     Raises:
         InputError: no such images folder, model or adapter, or they do not go together.
@@ -60,10 +66,10 @@ def replica_settings(
     named = adapters or {}
     asked = [*named.values(), *([] if adapter is None else [adapter])]
     source = model if is_bundle(model) else resolve_model(model)
-    held = held_as(Path(source), Quantization(quantization))
+    held = _held(model, Quantization(quantization), device or best_device())
     for folder in asked:
         require_applicable(folder, rounded=held is not Quantization.NONE)
-        require_its_base(folder, Path(source), held)
+        require_its_base(folder, model, held)
     if is_bundle(model) and asked:
         raise InputError(f"{model}: an exported model takes no --adapter; export it merged in")
     if not is_bundle(model):
@@ -82,3 +88,10 @@ def replica_settings(
         adapters=tuple((name, str(folder.resolve())) for name, folder in named.items()),
         instruction=instruction,
     )
+
+
+def _held(model: str, asked: Quantization, device: torch.device) -> Quantization:
+    """Return how a model is held, told now rather than by a replica that does not start."""
+    if is_bundle(model) or device.type == "meta":
+        return held_as(model, asked)
+    return held_here(model, read_config(model), asked, device)

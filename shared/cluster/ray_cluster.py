@@ -63,6 +63,11 @@ def connect_ray(address: str | None, replicas: int, program: str) -> None:
     _HEAD.begin(_head_address(address), program, ray.is_initialized, ray.nodes)
 
 
+def is_elsewhere(address: str | None) -> bool:
+    """Return whether ``connect_ray`` joins a cluster, whose nodes need not be this machine."""
+    return bool(address or os.environ.get(ADDRESS_VARIABLE))
+
+
 def _head_address(address: str | None) -> str:
     """Return where the head of the joined cluster listens, as ``HOST:PORT``."""
     given = (address or os.environ.get(ADDRESS_VARIABLE, "")).removeprefix(_RAY_CLIENT)

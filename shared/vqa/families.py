@@ -52,10 +52,10 @@ from shared.vqa.loading import (
     VILT,
     architecture,
     base_folding,
-    beside_base,
     load_network,
     read_config,
 )
+from shared.vqa.names.beside import beside_base
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from shared.vqa.quantization import Quantization
 from shared.vqa.vilt import ViltAnswerer

@@ -18,7 +18,6 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
 )
-from transformers.utils import cached_file
 
 from shared.errors import InputError
 from shared.questions.folding import (
@@ -42,6 +41,7 @@ from shared.vqa.inputs.question_length import (
     lower_question_limit,
 )
 from shared.vqa.loaded import BASE_ALONE, LoadedModel, best_device, compute_dtype
+from shared.vqa.names.beside import beside_base
 from shared.vqa.names.model_names import (
     hub_errors,
     quiet_transformers,
@@ -50,6 +50,7 @@ from shared.vqa.names.model_names import (
 )
 from shared.vqa.names.weights_revision import weights_revision
 from shared.vqa.packed.folder import read_packed_network, unpack
+from shared.vqa.packed.place import packed_folder
 from shared.vqa.packed.record import PACKED_FILE, packed_record
 from shared.vqa.quantization import Quantization, held_as
 
@@ -110,6 +111,19 @@ def architecture(config: PretrainedConfig) -> str:
     return str(named[0]) if named else _DEFAULT_ARCHITECTURES.get(config.model_type, "")
 
 
+def held_here(
+    model: str, config: PretrainedConfig, asked: Quantization, device: torch.device
+) -> Quantization:
+    """Return how a model is held on ``device`` where ``asked`` is given; no weight is read.
+
+    Raises:
+        InputError: it cannot be held so, or this machine lacks what that takes.
+    """
+    held = held_as(model, asked)
+    require_format(model, config, held, device)
+    return held
+
+
 def load_network(
     model: str,
     config: PretrainedConfig,
@@ -132,11 +146,10 @@ def load_network(
     device = device or best_device()
     source = resolve_model(model)
     _refuse_pickles(model, Path(source))
-    quantization = held_as(Path(source), quantization)
-    require_format(model, config, quantization, device)
+    quantization = held_here(model, config, quantization, device)
     folders = [*(adapters or {}).values(), *([] if adapter is None else [adapter])]
     for folder in folders:
-        require_its_base(folder, Path(source), quantization)
+        require_its_base(folder, model, quantization)
     network = _frozen_network(model, config, network_class, quantization, device)
     with quiet_transformers(), hub_errors(model):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
@@ -146,7 +159,7 @@ def load_network(
     if adapter is not None:
         peft = apply_adapter(network, adapter)
     lower_question_limit(tokenizer, limit_of_adapters(folders))
-    revision = _revision(source, config)
+    revision = _revision(source)
     for folder in folders:
         warn_of_another_base(folder, revision)
         warn_of_another_format(folder, quantization)
@@ -172,11 +185,10 @@ def _frozen_network(
     device: torch.device,
 ) -> PreTrainedModel:
     """Load the weights alone, on ``device`` and in evaluation mode; none of them learns."""
-    record = packed_record(Path(resolve_model(model)))
-    if record is not None:
-        network = read_packed_network(
-            Path(resolve_model(model)), record, config, network_class, compute_dtype(device)
-        )
+    folder = packed_folder(model)
+    record = None if folder is None else packed_record(folder)
+    if folder is not None and record is not None:
+        network = read_packed_network(folder, record, config, network_class, compute_dtype(device))
         if quantization is Quantization.NONE:
             unpack(network)
         return _made_ready(network.to(device), config)
@@ -209,26 +221,6 @@ def base_folding(model: str) -> QuestionFolding:
     """
     record = beside_base(model, FOLDING_FILE)
     return AS_IT_COMES if record is None else read_folding(record.parent)
-
-
-def beside_base(model: str, name: str) -> Path | None:
-    """Return a file beside a base's weights, fetched if these are on a hub; ``None`` without it.
-
-    Raises:
-        InputError: no such model.
-    """
-    source = resolve_model(model)
-    if Path(source).is_dir():
-        path = Path(source, name)
-        return path if path.is_file() else None
-    with quiet_transformers(), hub_errors(model):
-        fetched = cached_file(
-            source,
-            name,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-        )
-    return None if fetched is None else Path(fetched)
 
 
 def _foldings(
@@ -275,6 +267,13 @@ def _digests(adapter: Path | None, adapters: Mapping[str, Path]) -> str:
     return ",".join(f"{name}={adapter_digest(folder)}" for name, folder in adapters.items())
 
 
-def _revision(source: str, config: PretrainedConfig) -> str:
-    commit = getattr(config, "_commit_hash", None)
-    return str(commit) if commit else weights_revision(Path(source))
+def _revision(source: str) -> str:
+    """Return a hub's commit, or the hash of a folder's weights.
+
+    A hub's cache keeps each revision in a folder named by its commit; configurations of
+    transformers 5 do not say it.
+    """
+    if Path(source).is_dir():
+        return weights_revision(Path(source))
+    config = beside_base(source, "config.json")
+    return "" if config is None else config.parent.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 from shared.errors import InputError
@@ -51,22 +50,22 @@ TRAINED_ON: Final = frozenset(
 """Those through which gradients were seen to reach an adapter."""
 
 
-def held_as(folder: Path, asked: Quantization) -> Quantization:
-    """Return how the model in a folder is held where ``asked`` is given.
+def held_as(model: str, asked: Quantization) -> Quantization:
+    """Return how a model is held where ``asked`` is given.
 
     Raises:
         InputError: packed weights are asked for where there are none, or others where there are.
     """
     # It reads data files, whose libraries --help need not wait for.
-    from shared.vqa.packed.record import PACKED_FILE  # noqa: PLC0415
+    from shared.vqa.packed.place import packed_folder  # noqa: PLC0415
 
-    is_packed = (folder / PACKED_FILE).is_file()
+    is_packed = packed_folder(model) is not None
     if is_packed and asked not in _OF_PACKED:
         raise InputError(
-            f"--quantize {asked.value}: {folder} is packed already; leave --quantize out"
+            f"--quantize {asked.value}: {model} is packed already; leave --quantize out"
         )
     if asked is Quantization.PACKED and not is_packed:
         raise InputError(
-            f"--quantize packed: {folder} is not packed; `trainer quantize` makes such a model"
+            f"--quantize packed: {model} is not packed; `trainer quantize` makes such a model"
         )
     return Quantization.PACKED if is_packed and asked is not Quantization.NONE else asked

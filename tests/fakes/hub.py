@@ -1,4 +1,4 @@
-"""A hub of data sets on loopback: the few routes of it that fetching takes."""
+"""A hub on loopback: the few routes of it that fetching data sets and models takes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _TREE = re.compile(r"/api/datasets/(\w+/[\w-]+)/tree/([^/]+)(?:/(.*))?")
-_INFO = re.compile(r"/api/datasets/(\w+/[\w-]+)(?:/revision/([^/]+))?")
-_FILE = re.compile(r"/datasets/(\w+/[\w-]+)/resolve/([^/]+)/(.*)")
+_INFO = re.compile(r"/api/(?:datasets|models)/(\w+/[\w-]+)(?:/revision/([^/]+))?")
+_FILE = re.compile(r"(?:/datasets)?/(\w+/[\w-]+)/resolve/([^/]+)/(.*)")
 
 
 class Hub(http.server.ThreadingHTTPServer):
@@ -112,7 +112,7 @@ def _digest(content: bytes) -> str:
 
 @contextmanager
 def serve_hub(folder: Path) -> Iterator[Hub]:
-    """Serve the data sets below ``folder`` for the time of the block."""
+    """Serve the data sets and models below ``folder`` for the time of the block."""
     with Hub(folder) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -27,9 +27,10 @@ from shared.vqa.adapting.rounded_together import mark_rounded_together
 from shared.vqa.formats import exact_weight
 from shared.vqa.inputs.instruction import write_instruction
 from shared.vqa.inputs.tokenizer_state import forget_last_texts
-from shared.vqa.names.model_names import resolve_model
+from shared.vqa.loaded import best_device
+from shared.vqa.loading import held_here, read_config
 from shared.vqa.names.public_name import public_name
-from shared.vqa.packed.record import packed_record
+from shared.vqa.packed.place import packed_record_of
 from shared.vqa.packed.together import packed_with_adapter, round_together
 from shared.vqa.quantization import TRAINED_ON, Quantization
 from trainer.fitting.layers import require_layers
@@ -139,11 +140,12 @@ def require_targets(model: str, recipe: LoraRecipe, quantization: Quantization) 
 
     Raises:
         InputError: no learner trains ``model``, the targets match no layer or something else, or
-            the kind of adapter does not go with this base.
+            the kind of adapter does not go with this base; or this machine cannot hold that.
     """
     learner = learner_class(model)
     _refuse_what_does_not_go_together(recipe, quantization)
     _require_packed_base(model, recipe, quantization)
+    held_here(model, read_config(model), quantization, best_device())
     if recipe.targets != AUTO:
         network = empty_network(model)
         require_layers(network, recipe.targets, model, learner.family, learner.layer_names)
@@ -258,7 +260,7 @@ def _refuse_what_does_not_go_together(recipe: LoraRecipe, quantization: Quantiza
 
 
 def _require_packed_base(model: str, recipe: LoraRecipe, quantization: Quantization) -> None:
-    record = packed_record(Path(resolve_model(model)))
+    record = packed_record_of(model)
     if recipe.rounded and (record is None or quantization is Quantization.NONE):
         raise InputError(
             f"lora.rounded: {model} is not held packed; give a model that `trainer quantize` made, "
@@ -278,7 +280,7 @@ def _require_own_weights(peft: PeftModel, model: str) -> None:
             f"lora.rounded: none of the layers that lora.targets names is packed in {model}; "
             "name others, or leave lora.rounded out"
         )
-    record = packed_record(Path(resolve_model(model)))
+    record = packed_record_of(model)
     parts = () if record is None else record.parts
     shared = {name for part in parts for name in part.names if len(part.names) > 1}
     for name in packed:
@@ -304,7 +306,7 @@ def _start_at_rounding_error(peft: PeftModel, learner: Learner[Any]) -> None:
     LoftQ (Li et al. 2023, arXiv:2310.08659), algorithm 1 with one step: the base stays as it is.
     peft's own ``replace_lora_weights_loftq`` wants CUDA.
     """
-    record = packed_record(Path(resolve_model(learner.model.name)))
+    record = packed_record_of(learner.model.name)
     whole = learner.model.name if record is None else record.base
     if not whole:
         raise InputError(

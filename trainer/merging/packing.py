@@ -8,10 +8,10 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from shared.vqa.loaded import LoadedModel
-from shared.vqa.names.model_names import resolve_model
 from shared.vqa.packed.folder import write_packed_network
 from shared.vqa.packed.layers import PackedLinear
-from shared.vqa.packed.record import packed_record, write_packed_record
+from shared.vqa.packed.place import packed_record_of
+from shared.vqa.packed.record import write_packed_record
 from shared.vqa.packed.together import take_adapter
 from trainer.fitting.adapter import lora_layers
 
@@ -21,7 +21,7 @@ def write_merged_packed(trained: LoadedModel, folder: Path) -> None:
 
     Layers that are not packed take their update as it is.
     """
-    record = packed_record(Path(resolve_model(trained.name)))
+    record = packed_record_of(trained.name)
     assert record is not None
     assert trained.peft is not None
     take_adapter(trained.peft)

@@ -18,10 +18,10 @@ from shared.files.contents import require_writable_folder
 from shared.files.locking import sole
 from shared.vqa.adapting.adapter_files import adapter_digest
 from shared.vqa.adapting.rounded_together import is_rounded_together
-from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
-from shared.vqa.packed.folder import WEIGHTS, write_packed_network
-from shared.vqa.packed.record import PackedPart, PackedRecord, packed_record, write_packed_record
+from shared.vqa.packed.folder import write_packed_network
+from shared.vqa.packed.place import packed_folder
+from shared.vqa.packed.record import WEIGHTS, PackedPart, PackedRecord, write_packed_record
 from shared.vqa.quantization import Quantization
 from trainer.fitting.record import require_record
 from trainer.learners.families import learner_class, load_learner
@@ -98,7 +98,7 @@ def _require_usable(order: QuantizeOrder) -> None:
     if order.out.is_dir() and any(order.out.iterdir()) and not _is_begun(order.out):
         raise InputError(f"{order.out}: is there already; give another --out, or remove it")
     learner_class(order.model)
-    if packed_record(Path(resolve_model(order.model))) is not None:
+    if packed_folder(order.model) is not None:
         raise InputError(f"{order.model}: is packed already; give the model that it was made of")
     if order.adapter is not None and is_rounded_together(order.adapter):
         raise InputError(

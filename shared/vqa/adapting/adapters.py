@@ -34,6 +34,7 @@ from shared.vqa.adapting.added_labels import (
 )
 from shared.vqa.adapting.rounded_together import require_alone
 from shared.vqa.formats import is_rounded
+from shared.vqa.names.weights_revision import OF_NO_WEIGHTS
 from shared.vqa.packed.together import round_together
 from shared.vqa.quantization import Quantization
 
@@ -187,7 +188,7 @@ def warn_of_another_base(adapter: Path, revision: str) -> None:
     """
     record = adapter / TRAINING_RECORD
     trained_on = read_json(record).get("base_revision") if record.is_file() else None
-    if trained_on and trained_on != revision:
+    if trained_on not in {None, "", OF_NO_WEIGHTS, revision}:
         log.warning(
             "adapter_of_another_base", adapter=str(adapter), trained_on=trained_on, base=revision
         )

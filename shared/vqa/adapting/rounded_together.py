@@ -10,7 +10,8 @@ from pathlib import Path
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.vqa.adapting.adapter_files import ROUNDED_TOGETHER, TRAINING_RECORD
-from shared.vqa.names.weights_revision import weights_revision
+from shared.vqa.names.weights_revision import OF_NO_WEIGHTS, weights_revision
+from shared.vqa.packed.place import packed_folder
 from shared.vqa.quantization import Quantization
 
 
@@ -24,7 +25,7 @@ def is_rounded_together(adapter: Path) -> bool:
     return (adapter / ROUNDED_TOGETHER).is_file()
 
 
-def require_its_base(adapter: Path, base: Path, held: Quantization) -> None:
+def require_its_base(adapter: Path, base: str, held: Quantization) -> None:
     """Check that an adapter with the mark is given the packed base that it was trained on.
 
     Its updates move codes of that base's own grid; an adapter that no run made names none.
@@ -43,7 +44,10 @@ def require_its_base(adapter: Path, base: Path, held: Quantization) -> None:
     record = adapter / TRAINING_RECORD
     told = read_json(record) if record.is_file() else {}
     trained_on = told.get("base_revision")
-    if trained_on and trained_on != weights_revision(base):
+    folder = packed_folder(base)
+    # A hub's cache keeps each revision in a folder named by its commit.
+    here = set() if folder is None else {folder.name, weights_revision(folder)}
+    if trained_on not in {None, "", OF_NO_WEIGHTS, *here}:
         raise InputError(
             f"{adapter}: is rounded together with another packed base than {base} "
             f"({told.get('base') or trained_on}); give that, {way_out}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,9 @@ from huggingface_hub.errors import HFValidationError
 from shared.program.command_line.nearest import nearest
 
 _OWNER_AND_NAME: Final = 2
+_IN_A_URL: Final = re.compile(
+    r"(?:hf://(?:models/)?|https?://[^/]+/)(?P<id>(?!datasets/|spaces/)[\w.-]+/[\w.-]+)(?:/|$)"
+)
 
 
 def means_a_folder(name: str) -> bool:
@@ -35,6 +39,18 @@ def near_folder(name: str) -> str:
         return ""
     near = nearest(path.name, beside, likeness=0.6)
     return f"; did you mean {path.parent / near[0]}?" if near else ""
+
+
+def hub_id_of(url: str) -> str:
+    """Return the hub id in a URL such as a hub's own pages have; empty where there is none.
+
+    >>> hub_id_of("hf://owner/name"), hub_id_of("https://hub.test/owner/name/tree/main")
+    ('owner/name', 'owner/name')
+    >>> hub_id_of("owner/name"), hub_id_of("hf://datasets/owner/name")
+    ('', '')
+    """
+    found = _IN_A_URL.match(url)
+    return found["id"] if found else ""
 
 
 def _was_fetched(name: str) -> bool:

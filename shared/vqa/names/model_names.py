@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from shared.errors import AboVqaError, InputError
 from shared.onnx_vqa import MANIFEST
 from shared.vqa.names.embedded import EMBEDDED_MODEL, EMBEDDED_MODEL_DIR
-from shared.vqa.names.hub_names import means_a_folder, near_folder
+from shared.vqa.names.hub_names import hub_id_of, means_a_folder, near_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,6 +31,8 @@ def resolve_model(model: str) -> str:
         )
     if model == EMBEDDED_MODEL:
         return str(EMBEDDED_MODEL_DIR)
+    if hub_id := hub_id_of(model):
+        raise InputError(f"{model}: a URL; give the model's hub id alone, {hub_id}")
     path = Path(model).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():

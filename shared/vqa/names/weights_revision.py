@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Final
 
 from shared.files.digests import file_digest
+
+OF_NO_WEIGHTS: Final = f"sha256:{hashlib.sha256().hexdigest()}"
+"""What runs before 30 November 2026 say of bases from a hub, whatever these were."""
 
 
 def weights_revision(folder: Path) -> str:

@@ -14,9 +14,8 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from shared.errors import InputError
 from shared.vqa.packed.layers import PackedEmbedding, PackedLinear
-from shared.vqa.packed.record import PackedPart, PackedRecord
+from shared.vqa.packed.record import WEIGHTS, PackedPart, PackedRecord
 
-WEIGHTS: Final = "model.safetensors"
 _PACKED: Final = ("codes", "scales", "zeros")
 
 

@@ -11,6 +11,7 @@ from shared.corpus import read_json, write_json
 from shared.errors import InputError
 
 PACKED_FILE: Final = "packed.json"
+WEIGHTS: Final = "model.safetensors"
 _VERSION: Final = 1
 
 

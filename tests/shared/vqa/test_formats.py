@@ -1,3 +1,4 @@
+import importlib.util
 import re
 from collections import Counter
 
@@ -5,12 +6,15 @@ import pytest
 import torch
 from transformers import BlipConfig
 
+from evaluator.answering.replica_settings import replica_settings
 from shared.errors import InputError
 from shared.vqa.families import load_answerer
 from shared.vqa.formats import exact_weight, require_format
 from shared.vqa.packed.rounding import linear_layers
 from shared.vqa.quantization import Quantization
 from tests.models import QUESTIONS
+from trainer.fitting.adapter import require_targets
+from trainer.recipe.recipe import LoraRecipe
 
 HERE = [
     Quantization.NF4,
@@ -73,3 +77,16 @@ def test_a_format_that_cannot_be_had_here_is_refused_in_one_line(quantization, m
     with pytest.raises(InputError, match=re.escape(said)) as refused:
         require_format("some/model", config, quantization, CPU)
     assert "\n" not in str(refused.value)
+
+
+def test_it_is_refused_before_a_replica_starts_and_before_data_are_read(tiny_model, tmp_path):
+    with pytest.raises(InputError, match="--quantize gptq: needs a GPU"):
+        replica_settings(str(tiny_model), None, "gptq", tmp_path, batch_size=1, device=CPU)
+    # What the nodes of a cluster lack is not known here.
+    there = replica_settings(
+        str(tiny_model), None, "gptq", tmp_path, batch_size=1, device=torch.device("meta")
+    )
+    assert there.quantization is Quantization.GPTQ
+    if importlib.util.find_spec("torchao") is None:
+        with pytest.raises(InputError, match="--quantize ao-int8: needs the package torchao"):
+            require_targets(str(tiny_model), LoraRecipe(), Quantization.AO_INT8)

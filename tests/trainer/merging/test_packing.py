@@ -141,7 +141,7 @@ def test_another_packed_base_than_its_own_is_refused(marked, packed, tmp_path):
     shutil.copytree(marked, adapter)
     record = {"base": "small", "base_revision": weights_revision(packed)}
     write_json(record, adapter / TRAINING_RECORD)
-    require_its_base(adapter, packed, Quantization.PACKED)
+    require_its_base(adapter, str(packed), Quantization.PACKED)
     write_json(record | {"base_revision": "sha256:0"}, adapter / TRAINING_RECORD)
     said = r"another packed base than .* \(small\); give that"
     with pytest.raises(InputError, match=said):

@@ -12,6 +12,7 @@ import pytest
 from evaluator.metrics.text_models.model_source import find_text_model
 from shared.errors import InputError
 from shared.vqa.adapting.adapter_files import require_adapter
+from shared.vqa.adapting.named_folder import named_folder
 from shared.vqa.names.hub_names import means_a_folder
 from shared.vqa.names.model_names import resolve_model
 
@@ -49,6 +50,24 @@ def test_the_folder_that_was_meant_is_named(here):
         resolve_model("models/chair")
     with pytest.raises(InputError, match=r"no such adapter folder; did you mean models/chairs\?"):
         require_adapter(Path("models/chiars"))
+
+
+@pytest.mark.parametrize(
+    "url", ["hf://shop/lamps", "https://hub.test/shop/lamps", "https://hub.test/shop/lamps/tree/v2"]
+)
+def test_a_url_of_a_hub_is_answered_with_the_id_in_it(here, url):
+    for find in (resolve_model, find_text_model):
+        with pytest.raises(InputError, match=f"{url}: a URL; give the model's hub id alone, shop"):
+            find(url)
+    with pytest.raises(InputError, match=f"{url}: a URL; .*`hf download shop/lamps --local-dir"):
+        require_adapter(named_folder(f"lamps={url}")[1])
+
+
+def test_an_adapter_on_a_hub_has_to_be_fetched_first(here):
+    with pytest.raises(InputError, match=r"shop/lamps: no such .*`hf download shop"):
+        require_adapter(Path("shop/lamps"))
+    with pytest.raises(InputError, match="s3://shop/lamps: a URL; give an adapter's folder"):
+        require_adapter(Path("s3://shop/lamps"))
 
 
 @pytest.mark.slow

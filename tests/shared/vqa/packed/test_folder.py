@@ -8,9 +8,9 @@ from safetensors.torch import load_file, save_file
 
 from shared.errors import InputError
 from shared.vqa.families import load_answerer
-from shared.vqa.packed.folder import WEIGHTS
 from shared.vqa.packed.record import (
     PACKED_FILE,
+    WEIGHTS,
     PackedPart,
     PackedRecord,
     packed_record,

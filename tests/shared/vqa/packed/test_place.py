@@ -1,0 +1,86 @@
+"""A packed model is read from a hub as from its folder."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from shared.errors import InputError
+from shared.vqa.packed.place import packed_folder
+from shared.vqa.packed.record import WEIGHTS
+from shared.vqa.quantization import Quantization
+from tests.fakes.hub import serve_hub
+from tests.models import save_packed_model
+
+FROM_THE_HUB = """
+import sys
+import torch
+from pathlib import Path
+from PIL import Image
+from evaluator.answering.replica_settings import replica_settings
+from shared.corpus import write_json
+from shared.errors import InputError
+from shared.vqa.adapting.adapter_files import TRAINING_RECORD
+from shared.vqa.adapting.rounded_together import mark_rounded_together, require_its_base
+from shared.vqa.families import load_answerer
+from shared.vqa.packed.place import packed_folder, packed_record_of
+from shared.vqa.quantization import Quantization
+from tests.fakes.hub import COMMIT
+from tests.models import QUESTIONS
+
+name, folder = "shop/small", Path(sys.argv[1])
+packed, adapter = Quantization.PACKED, folder.parent / "adapter"
+picture, given = Image.new("RGB", (40, 30), "red"), []
+assert replica_settings(name, None, "nf4", folder, batch_size=1).quantization is packed
+for model in (name, str(folder)):
+    held = load_answerer(model, device=torch.device("cpu"))
+    given.append(held.answer(held.remember([held.prepare(picture)]), [0] * 2, QUESTIONS[:2]))
+    revision = held.model.revision
+    if model == name:
+        assert (held.model.quantization, revision) == (packed, COMMIT)
+assert given[0] == given[1]
+assert packed_record_of(name) == packed_record_of(str(folder))
+assert packed_folder("shop/plain") is None
+
+adapter.mkdir()
+mark_rounded_together(adapter)
+said = []
+for trained_on in (COMMIT, revision, "f" * 40):
+    write_json({"base": name, "base_revision": trained_on}, adapter / TRAINING_RECORD)
+    try:
+        require_its_base(adapter, name, packed)
+    except InputError as error:
+        said.append(str(error))
+assert len(said) == 1 and "another packed base than shop/small" in said[0], said
+"""
+
+
+@pytest.mark.slow
+def test_it_is_held_packed_and_answers_as_its_folder_does(tmp_path, tiny_model):
+    small = save_packed_model(tmp_path / "shop/small", tiny_model, Quantization.HQQ4)
+    (tmp_path / "shop/plain").mkdir()
+    (tmp_path / "shop/plain/config.json").write_text("{}", encoding="utf-8")
+    with serve_hub(tmp_path) as hub:
+        asked = subprocess.run(
+            [sys.executable, "-c", FROM_THE_HUB, small],
+            env={
+                **os.environ,
+                "HF_ENDPOINT": hub.url,
+                "HF_HOME": str(tmp_path / "cache"),
+                "HF_HUB_OFFLINE": "0",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert asked.returncode == 0, asked.stderr
+
+
+def test_a_record_without_its_weights_is_told(tmp_path, tiny_model):
+    folder = save_packed_model(tmp_path / "small", tiny_model, Quantization.HQQ4)
+    assert packed_folder(str(folder)) == folder
+    assert packed_folder(str(tiny_model)) is None
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(InputError, match=r"has packed\.json without model\.safetensors"):
+        packed_folder(str(folder))
