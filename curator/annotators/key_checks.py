@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -17,6 +16,7 @@ from shared.endpoints.pool.rate import PlainRate
 from shared.endpoints.protocols.annotator import Annotator
 from shared.endpoints.refusals.refusal import InvalidKey, ModelRefused, ProjectRefused, Refusal
 from shared.program.async_stopping import AsyncStopSignal, StopRequested
+from shared.value_class import value_class
 
 CHECKS_A_MINUTE: Final = 300
 CONNECTIONS: Final = 16
@@ -35,7 +35,7 @@ class Fitness(StrEnum):
     """Nobody answered, or nothing that tells."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class KeyCheck:
     """What a service says of a key and a model; ``refusal`` is why the key may not use it."""
 

@@ -13,7 +13,6 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Final
 
 from curator.campaign.results import tier_paid
@@ -35,6 +34,7 @@ from shared.endpoints.request import Measure
 from shared.endpoints.token_estimates import TokenEstimates
 from shared.errors import InputError, StoppedForNow
 from shared.program.async_stopping import AsyncStopSignal
+from shared.value_class import value_class
 
 _NO_LIMIT: Final = nullcontext(None)
 _EVERY_MODELS_LIMIT: Final = 8_192
@@ -51,7 +51,7 @@ class UnknownPrice(BudgetSpent):
     exit_code = InputError.exit_code
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Cost:
     tokens: int = 0
     usd: float = 0.0

@@ -36,6 +36,7 @@ from shared.endpoints.protocols.annotator import Reply
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import Clock
 from shared.program.process.loop_turns import LoopTurns
+from shared.value_class import value_class
 
 Change = ItemChange | OpinionChange | CanaryChange
 
@@ -49,7 +50,7 @@ NOT_READ: Final = "did not go along with another picture: it cannot be read, or 
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Try:
     """One request under way."""
 
@@ -60,7 +61,7 @@ class Try:
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Judged:
     """A reply and what it is worth."""
 

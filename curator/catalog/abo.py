@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from curator.catalog.reading import fingerprint_of, reading
 from curator.catalog.skipped import Reason, Skipped
 from shared.errors import InputError
 from shared.records import ImageRef, Listing
+from shared.value_class import value_class
 
 ABO_FIELDS: Final = (
     "item_name",
@@ -71,7 +71,7 @@ def _way_out(files: AboFiles, part: str) -> str:
     return f"{archive.name} is not unpacked; in its folder: tar -xf {archive.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class AboCatalog:
     """An ABO download: JSON lines of products, and an index of images, each packed or not."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from curator.catalog.pictures import is_folder, is_hidden
+from shared.value_class import value_class
 
 _LISTINGS: Final = re.compile(r"listings_\w+\.json(?:\.gz)?")
 _INDEX: Final = frozenset({"images.csv", "images.csv.gz"})
@@ -26,7 +27,7 @@ _BESIDE_IT: Final = ("images", "abo-images-small", "abo-images-original")
 """Folders beside that of an archive of listings in which the rest may lie."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class AboFiles:
     """The folders of listings, of the index of images and of pictures, and archives not unpacked.
 

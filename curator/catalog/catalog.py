@@ -6,7 +6,6 @@ What cannot be used is counted by reason in ``Skipped``, never silently dropped.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,12 +14,13 @@ from curator.catalog.named_columns import NO_COLUMNS, NamedColumns
 from curator.catalog.skipped import Skipped
 from shared.errors import InputError
 from shared.records import Listing
+from shared.value_class import value_class
 
 LOOKED_AT: Final = 10_000
 """Listings that are read to see what fields a catalogue has."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class AsGiven:
     """What a user says of a catalogue: its images folder, if not its own, and its columns."""
 

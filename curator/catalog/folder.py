@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -15,6 +14,7 @@ from curator.catalog.skipped import Reason, Skipped
 from shared.errors import InputError
 from shared.images.formats import is_picture, is_unread_picture
 from shared.records import ImageRef, Listing, is_unicode
+from shared.value_class import value_class
 
 _TABLES: Final = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xml"})
 
@@ -24,7 +24,7 @@ def folder_catalog(path: Path, given: AsGiven) -> FolderCatalog | None:
     return FolderCatalog(path, given.images_dir or path) if path.is_dir() else None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FolderCatalog:
     """A folder of images, also in sub-folders; its folders' names are all the metadata."""
 

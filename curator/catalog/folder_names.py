@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Final
+
+from shared.value_class import value_class
 
 CATEGORY: Final = "category"
 """The field of a listing that the folders above it fill."""
@@ -38,7 +40,7 @@ _MOST_VIEWS: Final = 100
 """Pictures of a folder that may all be of one product, as those of a turntable are."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Place:
     """What a picture's folders say: its product, empty where they do not, and a listing's texts."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from shared.errors import InputError
 from shared.records.columns import split_columns
+from shared.value_class import value_class
 
 IMAGE, LISTING, PRODUCT = "image", "id", "product"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class NamedColumns:
     """Columns as a user names them; what is not named is found by name and content.
 

@@ -10,10 +10,10 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.errors import InputError
+from shared.value_class import value_class
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
@@ -34,7 +34,7 @@ class PrivateAddress(OSError):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Guard:
     """Lets through public addresses, and those of ``networks``, which a user names."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from curator.fetching.guard import PUBLIC, Guard
 from shared.errors import InputError
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FetchLimits:
     """Bytes of a picture, seconds of a request, and requests at once: to one host, and in all.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -29,13 +28,14 @@ from shared.endpoints.models.prices import NOTHING, Price
 from shared.endpoints.models.tier import Tier
 from shared.errors import InputError
 from shared.program.durations import duration
+from shared.value_class import value_class
 
 FREE: Final = "free keys"
 _AT_MOST: Final = (Tier.FLEX, Tier.BATCH)
 """Tiers of which only the longest time is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Way:
     """A way to do a campaign: whom it asks, within which limits, at what price and pace.
 

@@ -6,7 +6,7 @@ People see here, before anything is paid for, what the model is told of their pr
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from shared.endpoints.models.asked_settings import ModelSettings
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image
 from shared.records import Listing
+from shared.value_class import value_class
 
 SHOWN: Final = 3
 """Requests that are shown."""
@@ -31,7 +32,7 @@ _TRIED: Final = 30
 """Listings of which a picture can be read in at least some, or nothing is shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FirstRequest:
     """One request: the image as sent in pixels and bytes, and the texts before and after it.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from curator.forecast.simulation import UNUSED, Course, Load, simulate
@@ -21,6 +21,7 @@ from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.clock import Clock, stopwatch
 from shared.program.durations import DAY_S, MINUTE_S
+from shared.value_class import value_class
 
 SIMULATED: Final = 1_000
 """Requests that are simulated one by one; what is beyond goes on at their rate, day by day."""
@@ -36,7 +37,7 @@ LONGEST_PAUSE_S: Final = 60.0
 COST_SHARE: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Forecast:
     """``ends_at`` in seconds since the epoch, or ``None`` and the ``reason`` for not knowing.
 

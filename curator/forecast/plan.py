@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final, Self
@@ -30,13 +30,14 @@ from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import opened_image, read_image_file
 from shared.program.reporting.progress import report_progress
 from shared.records import Listing
+from shared.value_class import value_class
 
 SAMPLED_IMAGES: Final = 100
 """So many of the first images are opened to see how large they are."""
 _USUAL_QUESTION: Final = "What is the main colour of the product?"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RequestTokens:
     """The tokens of an average request, thinking counted as output."""
 
@@ -47,7 +48,7 @@ class RequestTokens:
 NO_TOKENS: Final = RequestTokens(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Size:
     """A catalogue's images, and the tokens of an average request about one, by model.
 
@@ -69,7 +70,7 @@ class Size:
         return replace(self, images=images, along=round(self.along * images / self.images))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Work:
     """All requests of a campaign, and the tokens of an average one, by model.
 
@@ -127,7 +128,7 @@ def planned_work(
     return Work(size.images, opinions, tokens, size.skipped.told(), asked_again, size.opinions)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Assumptions:
     """What the plan cannot know: seconds a request, how many at a time, and the prices by model."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from curator.ledger.reports.keys import removed_keys
 from curator.ledger.reports.projects import project_records
@@ -13,9 +13,10 @@ from shared.endpoints.keys.key import Key
 from shared.endpoints.keys.quota import LIMITS
 from shared.endpoints.pool.records import Meter, ProjectRecord
 from shared.errors import InputError
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Remembered:
     """Limits that services named, and what they do not serve.
 

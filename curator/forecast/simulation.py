@@ -11,7 +11,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -26,6 +26,7 @@ from shared.endpoints.pool.records import Meter, ProjectRecord, ProjectUse
 from shared.errors import InputError
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.durations import DAY_S
+from shared.value_class import value_class
 
 UNUSED: Final[Mapping[Any, Any]] = MappingProxyType({})
 
@@ -45,7 +46,7 @@ class VirtualClock:
         self.time += max(0.0, seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class DaySpan:
     """``days`` quota days in a row, each with the same ``requests`` by project and model.
 
@@ -64,7 +65,7 @@ class DaySpan:
         return sum(self.requests.values()) - sum(self.canaries.values())
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Course:
     """How a campaign goes: when it ends, seconds since the epoch, and its days."""
 
@@ -72,7 +73,7 @@ class Course:
     spans: tuple[DaySpan, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Load:
     """What is asked: so many requests, of so many input tokens by model.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from shared.value_class import value_class
 
 NO_CANDIDATE: Final = "no_candidate"
 """Stands for the ending of a reply that has none, because nothing was generated."""
@@ -30,7 +31,7 @@ class Form(StrEnum):
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class ReplyFacts:
     """What ``curator status`` counts of a reply.
 

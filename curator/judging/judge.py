@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from curator.judging.facts import NO_CANDIDATE, Form, ReplyFacts
@@ -13,6 +12,7 @@ from curator.judging.rules import Verdict, validate
 from curator.prompts.languages.language import Language
 from curator.prompts.prompt import Prompt
 from shared.endpoints.protocols.annotator import FINISHED, PROMPT_BLOCKED, Reply
+from shared.value_class import value_class
 
 FINAL_ENDINGS: Final = frozenset(
     {"SAFETY", "IMAGE_SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"}
@@ -22,7 +22,7 @@ NO_VALID_PAIR: Final = "no_valid_pair"
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Judgement:
     """What a reply is worth.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -19,6 +18,7 @@ from curator.judging.facts import Form
 from curator.judging.list_replies import bare_answer, list_drafts
 from curator.prompts.reply_fields import DIFFICULTIES, DIFFICULTY
 from shared.endpoints.refusals.foreign_json import loads
+from shared.value_class import value_class
 
 LONGEST_REPLY: Final = 200_000
 """Characters; what comes after is not read."""
@@ -47,7 +47,7 @@ _LOOSE_PAIR = re.compile(
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Parsed:
     """The drafts of a reply, one at least, in its order."""
 
@@ -55,7 +55,7 @@ class Parsed:
     form: Form
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Unparsable:
     """A reply without one question and answer; ``detail`` says what it looked like."""
 
@@ -75,7 +75,7 @@ def parse_reply(text: str) -> Parsed | Unparsable:
     return Unparsable("no question with an answer in the reply")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ParsedAnswer:
     """The one answer of a reply to a single question."""
 

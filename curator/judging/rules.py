@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -29,6 +29,7 @@ from curator.prompts.prompt_file import (
     default_prompt,
 )
 from curator.prompts.reply_fields import STYLE
+from shared.value_class import value_class
 
 _NOTHING_KNOWN: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_FIELDS: Final[Mapping[str, ReplyField]] = MappingProxyType({})
@@ -56,7 +57,7 @@ class Rule(StrEnum):
     """It names none of the pictures that the request had, of which there were several."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RejectedDraft:
     """A draft and the first rule that it broke."""
 
@@ -65,7 +66,7 @@ class RejectedDraft:
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Verdict:
     """What became of the drafts of one reply, each list in the reply's order.
 

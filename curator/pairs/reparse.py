@@ -9,7 +9,7 @@ kind, is read again too, for earlier releases kept less of it. The replies stay 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -37,6 +37,7 @@ from shared.endpoints.protocols.registry import Service
 from shared.endpoints.refusals.refusal import Unavailable
 from shared.errors import InputError
 from shared.program.reporting.progress import ProgressReport
+from shared.value_class import value_class
 
 PAGE: Final = 200
 """Items judged in one transaction."""
@@ -44,7 +45,7 @@ LONGEST_ANSWERS: Final = range(1, 21)
 """The values of ``--answer-words``."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Rules:
     """By what replies are judged: the prompt, and which fields of a listing answer what."""
 
@@ -52,7 +53,7 @@ class Rules:
     listing_map: ListingMap | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Rejudged:
     """What judging again changed: items looked at, their pairs, and items that changed sides."""
 

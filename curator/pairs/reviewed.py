@@ -17,12 +17,13 @@ from shared.questions.answers import exact_match, normalise
 from shared.questions.types import question_type
 from shared.records import WHOLE_SAMPLE, WITHOUT_REJECTED, Split
 from shared.records.pair_rows import PairRow
+from shared.value_class import value_class
 
 LEAST_SHARE: Final = 0.01
 """The share of pairs from which on a type or an answer counts as one that is to be balanced."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Choice:
     """Which pairs are wanted.
 

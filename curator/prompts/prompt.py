@@ -27,6 +27,7 @@ from curator.prompts.wording import (
     styles_text,
 )
 from shared.endpoints.request import Measure, ReplySchema, Request, caption
+from shared.value_class import value_class
 
 _NOTHING: Final[Mapping[str, str]] = {}
 _ALONE: Final = {"questions", "answer_words"}
@@ -34,7 +35,7 @@ _ALONE: Final = {"questions", "answer_words"}
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Asked:
     """What a request asks for: so many questions, of each style where there are styles.
 

@@ -18,12 +18,13 @@ from curator.prompts.shares import chosen, draw
 from shared.endpoints.request import Measure
 from shared.errors import InputError
 from shared.records import Listing
+from shared.value_class import value_class
 
 DEFAULT_NAME: Final = "default"
 _TOLERANCE: Final = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PromptPart:
     """A prompt, what its file is called, and its share of the images."""
 

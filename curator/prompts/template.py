@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Final
 
 from shared.program.command_line.nearest import nearest
+from shared.value_class import value_class
 
 LISTING: Final = "listing"
 FIELD_CHARACTERS: Final = 400
@@ -25,7 +26,7 @@ _PART: Final = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}\n]*)\}|(?P<stray>[{}])")
 _NEAREST: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Placeholder:
     """What stands between two braces; ``field`` is the listing's, in lower case."""
 

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Generic, TypeVar
 
 from curator.rehearsal.words import replies
+from shared.value_class import value_class
 
 
 class Fault(StrEnum):
@@ -66,7 +67,7 @@ class Fault(StrEnum):
 AnyFault = TypeVar("AnyFault", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FaultRule(Generic[AnyFault]):
     """When a fault strikes.
 
@@ -126,7 +127,7 @@ class FlexFate(Enum):
     """Answered as the standard tier answers, at its price and speed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FlexPlan:
     """How the flex tier treats requests: ``shed`` and ``downgraded`` are shares of them.
 

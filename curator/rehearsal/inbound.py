@@ -13,12 +13,12 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from shared.errors import AboVqaError, CorruptImage
 from shared.images.decoding import opened_image
+from shared.value_class import value_class
 
 IMAGE_TOKENS: Final = 258
 PLAIN_TEXT: Final = "text/plain"
@@ -65,7 +65,7 @@ class MalformedRequest(AboVqaError):
     """The request is refused with 400 INVALID_ARGUMENT; the message is Google's."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Inquiry:
     """What a request asks: texts and images in order, and the form the reply must have.
 

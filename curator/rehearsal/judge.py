@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from http import HTTPStatus
 from typing import Final
 
@@ -27,11 +27,12 @@ from curator.rehearsal.words import replies
 from curator.rehearsal.words.key_refusals import missing_key
 from curator.rehearsal.words.replies import WireReply
 from shared.program.clock import Clock
+from shared.value_class import value_class
 
 _DAY_DELAY_S: Final = (5.0, 60.0)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Asked:
     """A request for content: the body as it came, and what the address says besides.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Final
 
 from curator.rehearsal.quota_book import OwnLimits, ProjectLimits
 from curator.rehearsal.words import key_refusals
 from curator.rehearsal.words.replies import WireReply
+from shared.value_class import value_class
 
 _NO_LIMITS: Final = ProjectLimits()
 _NO_KEY: Final = "no-key"
@@ -45,7 +46,7 @@ class UnlistedKeys(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RehearsedKey:
     """A key of the script; it is good for ``valid_for`` requests before ``state`` takes hold.
 

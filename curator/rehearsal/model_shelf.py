@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from curator.rehearsal.inbound import CHARACTERS_PER_TOKEN, PLAIN_TEXT, Inquiry, ServiceTier
 from curator.rehearsal.words.key_refusals import closed_model
 from curator.rehearsal.words.replies import Json, WireReply, bad_request, unknown_model
+from shared.value_class import value_class
 
 _INPUT_TOKENS: Final = 1_048_576
 _OUTPUT_TOKENS: Final = 65_536
@@ -26,7 +27,7 @@ BATCH: Final = "batch"
 _ALL_TIERS: Final = frozenset({*ServiceTier, BATCH})
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Counting:
     """How a model thinks and counts tokens.
 
@@ -75,7 +76,7 @@ class Counting:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RehearsedModel:
     """A model; projects in ``closed_to`` may not use it.
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from curator.rehearsal.words.replies import Limit, Tier, Violation
 from shared.endpoints.keys.quota_day import next_day
 from shared.program.durations import MINUTE_S
+from shared.value_class import value_class
 
 
 class Days(Protocol):
@@ -23,7 +24,7 @@ class Days(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PacificDays:
     """Days that end at midnight in Los Angeles, on a clock that is ``offset_s`` ahead."""
 
@@ -34,7 +35,7 @@ class PacificDays:
         return next_day(now + self.offset_s) - self.offset_s
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ShortDays:
     """Days of ``length_s`` seconds, the first of which began at ``start``."""
 
@@ -47,7 +48,7 @@ class ShortDays:
         return self.start + (passed + 1) * self.length_s
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ProjectLimits:
     """A project's limits for each model; ``None`` is none.
 
@@ -63,7 +64,7 @@ class ProjectLimits:
     tier: Tier = Tier.FREE
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class OwnLimits:
     """Limits of one model; where it states none, the project's count."""
 
@@ -78,7 +79,7 @@ class OwnLimits:
         return replace(of_project, **own)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class OverQuota:
     """What a request would go over, and in how many seconds each of it would fit again."""
 

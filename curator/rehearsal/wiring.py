@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
@@ -63,6 +62,7 @@ from shared.corpus import checked_columns, read_pairs
 from shared.files.cache import cache_folder
 from shared.images.names import with_file_names
 from shared.program.clock import Clock
+from shared.value_class import value_class
 
 
 def default_cache() -> Path:
@@ -143,7 +143,7 @@ def build_server(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Stage:
     """What the doors share."""
 

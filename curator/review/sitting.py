@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -23,6 +23,7 @@ from curator.review.desk import Desk
 from curator.review.line import Line
 from shared.program.clock import Clock
 from shared.questions.answers import normalise
+from shared.value_class import value_class
 
 MOST_LINES: Final = 16
 LONGEST_TEXT: Final = 200
@@ -46,7 +47,7 @@ class NoSuchPair(Exception):
     """Somebody decided about a pair of an image that the ledger does not have."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Said:
     """A person's decision, as it is sent."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from curator.ledger.records.review import Decision, Review, SeenPair
 from shared.questions.answers import normalise
+from shared.value_class import value_class
 
 
 class Outcome(StrEnum):
@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     """As many say so as say otherwise, or they have different answers in mind."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Verdict:
     """An outcome; ``correction`` is the right answer where it is ``CORRECTED``."""
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any, Final
 
 from curator.ledger import CampaignReport, CanaryDay
 from shared.dataset.agreement_rate import wilson_interval
+from shared.value_class import value_class
 
 ALARM_CHANCE: Final = 1e-3
 """An unchanged model raises a false alarm on a day with at most this chance."""
@@ -27,7 +28,7 @@ USUAL_DAYS: Final = 7
 """The usual share is that of so many first days without alarm: what goes slowly is seen too."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CanaryStanding:
     """How a model's answers of its latest ``day`` compare with those that it gave first.
 

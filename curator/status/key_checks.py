@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -18,11 +18,12 @@ from shared.endpoints.models.known import FreeLimits, ModelCatalogue
 from shared.endpoints.models.model_status import Retirement, retirement
 from shared.endpoints.pool.records import Meter, ProjectRecord
 from shared.program.durations import local_time
+from shared.value_class import value_class
 
 _STYLES: Final = {Fitness.USABLE: "green", Fitness.NOT_KNOWN: "yellow"}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Background:
     """What is known without asking: of models, and what a ledger remembers of projects."""
 

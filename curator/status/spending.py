@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from curator.ledger import Answerers, CampaignReport, Outcome, TokenUse
@@ -11,12 +11,13 @@ from shared.endpoints.models.known import ModelCatalogue
 from shared.endpoints.models.model_status import is_another_model
 from shared.endpoints.models.prices import Price
 from shared.endpoints.models.tier import Tier
+from shared.value_class import value_class
 
 _COUNTED: Final = (Outcome.ANSWERED.value, Outcome.UNUSABLE.value)
 """What becomes of requests that the service counted tokens for."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Spending:
     """The tokens of one model's replies and what they cost, ``usd`` in US dollars by list price.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -21,13 +21,14 @@ from shared.endpoints.keys.quota_day import next_day
 from shared.endpoints.models.known import ModelCatalogue, packaged_models
 from shared.endpoints.models.model_status import Retirement, retirement
 from shared.endpoints.pool.records import ModelUse
+from shared.value_class import value_class
 
 UNKNOWN_MODEL: Final = "unknown model"
 SHED: Final = Outcome.SHED.value
 NOT_ERRORS: Final = frozenset({"open", "answered", SHED})
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Standing:
     """A campaign's report with what no report holds.
 
@@ -116,7 +117,7 @@ def retirements(standing: Standing) -> dict[str, Retirement]:
     return {model: end for model, end in ends.items() if end}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ReplyCounts:
     """What the replies of a campaign were like, each a count by name.
 

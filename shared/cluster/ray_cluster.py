@@ -7,7 +7,6 @@ import os
 import socket
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import ray
@@ -21,6 +20,7 @@ from shared.cluster.authentication import (
 from shared.cluster.head import HeadWatch, host_and_port
 from shared.errors import AboVqaError, InputError
 from shared.program.stopping import own_signals
+from shared.value_class import value_class
 
 OBJECT_STORE_BYTES: Final = 200 * 2**20
 """Enough for what crosses the store here: file names in, rows of text out."""
@@ -34,7 +34,7 @@ _HEAD: Final = HeadWatch()
 """Of the one cluster that a process can have joined."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ReplicaShare:
     """What one replica takes of a node: whole cores, and a part of a card or whole cards."""
 

@@ -29,6 +29,7 @@ from shared.program.reporting.event_log import EventLog
 from shared.records import COLUMN_ALIASES
 from shared.records.boxes import Box, parse_boxes
 from shared.records.columns import ColumnNames, chosen_columns, columns_text
+from shared.value_class import value_class
 
 NO_COLUMNS: Final[ColumnNames] = {}
 """Every column goes by a name that is known."""
@@ -53,7 +54,7 @@ class Table:
             yield Fields(self.path, line, row, self.names, self.raw.pictures)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Fields:
     """One row, from 1, of a file, read by field; a field without a column is empty."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from shared.images.decoding import opened_image, read_image_file, tell_losses
 from shared.images.fitness import ANY_PICTURE, Fitness, looks_of, measured
 from shared.images.jpeg_header import plain_jpeg_size
 from shared.images.pixels import orientation, rgb
+from shared.value_class import value_class
 
 LONGEST_PX: Final = 512
 JPEG_QUALITY: Final = 90
@@ -22,7 +22,7 @@ _JPEG_ENDS: Final = b"\xff\xd9"
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Photo:
     """A JPEG file's bytes and the pixels of its longer side.
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.value_class import value_class
+
 CHARACTERS_PER_TOKEN: Final = 4.0
 """Of texts, until replies tell."""
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Measure:
     """What of a request its tokens depend on.
 

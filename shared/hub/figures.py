@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -14,12 +13,13 @@ from shared.corpus import read_json
 from shared.errors import InputError
 from shared.hub.place import place_of
 from shared.program.settings import Settings, validated
+from shared.value_class import value_class
 
 SCORECARD_FILE: Final = "scorecard.json"
 _ON_THE_HUB: Final = "hf://datasets/"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CardFigure:
     """What a metric came to over ``n`` questions of some data; ``ci95`` is a 95 % interval.
 
@@ -40,7 +40,7 @@ class CardFigure:
     seen_images: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ScoredModel:
     """The figures of a scorecard, and whose they are.
 

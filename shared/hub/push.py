@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +17,14 @@ from shared.hub.sending import (
     require_name,
     send,
 )
+from shared.value_class import value_class
 
 NO_LICENSE: Final = "none is named, so that nobody may use it; --license NAME names one"
 _STEP: Final = 1000
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Order:
     """How a push is wanted: ``agreed`` to write beside other files, ``dry_run`` to send nothing."""
 

@@ -11,7 +11,6 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from shared.errors import InputError
 from shared.hub.library import bars_on_terminals, log_once
 from shared.hub.parcel import CARD_FILE, Kind, Parcel
 from shared.hub.refusals import no_token, refusals
+from shared.value_class import value_class
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -29,7 +29,7 @@ _TAKEN: Final = 409
 _HUBS_OWN: Final = frozenset({".gitattributes", ".gitignore"})
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Repository:
     """A repository as it is before a push, or is to be; ``commit`` is its newest, "" for none."""
 
@@ -51,7 +51,7 @@ class Repository:
         return f"{parts.scheme}://{host}{parts.path}/{inside}{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Sent:
     """What became of a push: the repository's newest commit, and whether this push made it."""
 

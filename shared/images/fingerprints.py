@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +13,13 @@ from shared.images.decoding import decode_image, large_pictures_in_turn
 from shared.images.likeness import Look, look_of
 from shared.images.source import ImageFiles, ImageFolder
 from shared.program.reporting.progress import report_progress
+from shared.value_class import value_class
 
 DIGEST_BYTES: Final = 16
 """Half of SHA-256: enough to tell files apart, and small beside the weights."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Fingerprint:
     """The digest of a file's bytes, and how it looks; ``None`` where it cannot be decoded."""
 

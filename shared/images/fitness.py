@@ -6,12 +6,12 @@ pictures of different sizes can be compared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from PIL import Image, ImageFilter, ImageStat
 
 from shared.images.pixels import rgb
+from shared.value_class import value_class
 
 MEASURED_PX: Final = 512
 _LAPLACIAN: Final = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
@@ -19,7 +19,7 @@ _BORDER_PX: Final = 1
 """Pillow's kernels leave the outermost pixels as they are."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Looks:
     """A picture's measures.
 
@@ -34,7 +34,7 @@ class Looks:
     sharpness: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Fitness:
     """What a picture must have at least; 0 for whatever it has."""
 

@@ -11,13 +11,13 @@ import csv
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from shared.errors import InputError
+from shared.value_class import value_class
 
 FOLDING_FILE: Final = "question_folding.json"
 VERSION: Final = 1
@@ -40,7 +40,7 @@ class FoldingName(StrEnum):
     ASKED = "asked"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class QuestionFolding:
     """A folding by name and version."""
 

@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
@@ -14,6 +13,7 @@ from typing import Any, Final
 from shared.program.toml_files import parsed_toml
 from shared.questions.answers import normalise
 from shared.questions.folding import american
+from shared.value_class import value_class
 
 OTHER: Final = "other"
 
@@ -21,7 +21,7 @@ _ENGLISH: Final = "en"
 _LANGUAGES: Final = (_ENGLISH, "de", "hi")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class TypeRules:
     """The types of one language, read from top to bottom, and the words that it is known by."""
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Final
+
+from shared.value_class import value_class
 
 SHAPE: Final = "a list of boxes such as [[0.1, 0.2, 0.5, 0.9]]"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Box:
     """Left, top, right and bottom edge, in shares of the picture from its upper left corner.
 

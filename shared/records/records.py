@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from shared.records.boxes import Box
+from shared.value_class import value_class
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -87,7 +88,7 @@ _ROUNDING: Final = 1e-6
 _UNNAMED: Final = re.compile(r"row \d+")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ImageRef:
     """An image by id and by path below the images folder; never its bytes."""
 
@@ -99,7 +100,7 @@ class ImageRef:
             raise ValueError(f"an image needs an id and a path, got {self!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Listing:
     """A product record: one image and what the catalogue says about it.
 
@@ -117,7 +118,7 @@ class Listing:
             raise ValueError("a listing needs an id")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Provenance:
     """Where a pair came from; empty strings where the data does not say."""
 
@@ -126,7 +127,7 @@ class Provenance:
     listing_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class QAPair:
     """A question, its reference answer and the image (path below the images folder).
 
@@ -218,7 +219,7 @@ def as_unicode(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Question:
     """A question about an image, without its answer: all that a model may see.
 
@@ -237,7 +238,7 @@ class Question:
             raise ValueError(f"question {self.id!r} lacks its text or its image")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Prediction:
     """A model's answer to one pair, with the scores that only the model can give.
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from PIL import Image
 
+from shared.value_class import value_class
 from shared.vqa.loaded import LoadedModel
 
 Prepared = TypeVar("Prepared")
 Memory = TypeVar("Memory")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Answer:
     """An answer's text and its probability under greedy decoding, in [0, 1]."""
 

@@ -16,12 +16,12 @@ Model: Li et al. 2023, "BLIP-2", arXiv:2301.12597; the prompts are those of its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from PIL import Image
 from transformers import Blip2ForConditionalGeneration, DynamicCache
 
+from shared.value_class import value_class
 from shared.vqa.answerer import Answer, Answerer
 from shared.vqa.blip.text import pad_right, token_lists
 from shared.vqa.greedy import Decoded, answers_of, generated
@@ -32,7 +32,7 @@ DECODER_PROMPT = "Question: {} Answer:"
 ENCODER_DECODER_PROMPT = "Question: {} Short answer:"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class QueryMemory:
     """What the language model reads of N images.
 

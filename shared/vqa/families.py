@@ -8,7 +8,7 @@ answers; a warning and the run's provenance say so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from transformers.models.auto.modeling_auto import (
 from shared.errors import InputError
 from shared.program.reporting.event_log import EventLog
 from shared.questions.folding import AS_IT_COMES, ASKED, QuestionFolding
+from shared.value_class import value_class
 from shared.vqa.answerer import Answerer
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.blip2 import Blip2Answerer
@@ -66,7 +67,7 @@ BLIP2_LANGUAGE_MODELS: Final = frozenset({"opt", "t5"})
 """Those that BLIP-2 was published with; of another one nothing is assumed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Family:
     answerer: type[Answerer[Any, Any]]
     image_processor: type[BaseImageProcessor]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.generation import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 
+from shared.value_class import value_class
 from shared.vqa.answerer import Answer
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Decoded:
     """The tokens said, up to the end token if there was one, and their log-probability."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import torch
 from peft import PeftModel
@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from shared.questions.folding import AS_IT_COMES, QuestionFolding
+from shared.value_class import value_class
 from shared.vqa.inputs.instruction import NO_INSTRUCTION, Instruction
 from shared.vqa.inputs.question_length import question_limit
 from shared.vqa.quantization import Quantization
@@ -23,7 +24,7 @@ from shared.vqa.quantization import Quantization
 BASE_ALONE = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class LoadedModel:
     """A base with its processor, ready on a device; ``adapter_sha256`` is empty without adapter.
 

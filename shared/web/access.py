@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -21,6 +21,7 @@ from aiohttp.typedefs import Middleware
 
 from shared.errors import InputError
 from shared.program.durations import DAY_S
+from shared.value_class import value_class
 from shared.web.host_and_port import host_and_port
 from shared.web.loopback import is_loopback
 
@@ -42,7 +43,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Address:
     """Where a site listens, and the token that it asks for, if it does."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from html import escape
 from importlib.resources import files
 from typing import Final
 
 from aiohttp import web
 
+from shared.value_class import value_class
 from shared.web.access import Access, Handler
 from shared.web.bodies import form_in
 
@@ -22,7 +23,7 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Login:
     """What a login says: the program, its button, what was started, and the token's variable."""
 

@@ -7,7 +7,7 @@ requests, in any order, and some may be missing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -18,11 +18,12 @@ from shared.endpoints.protocols.gemini_wire import read_reply
 from shared.endpoints.refusals.foreign_json import as_dict, loads
 from shared.endpoints.refusals.refusal import Refusal, Unavailable
 from shared.program.reporting.secret_mask import SecretMask
+from shared.value_class import value_class
 
 _LONGEST_KEY: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ResultLine:
     """What came of one request: a reply, or what was told in place of one."""
 

@@ -7,7 +7,6 @@ counts out, and takes a state that it does not know for one that is not over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from curator.annotators.batch.job_state import JobState
@@ -16,6 +15,7 @@ from shared.endpoints.protocols.annotator import ending_of
 from shared.endpoints.refusals.foreign_json import as_count, as_dict, loads
 from shared.endpoints.refusals.refusal import Refusal, Unavailable
 from shared.program.reporting.secret_mask import SecretMask
+from shared.value_class import value_class
 
 _STATES: Final[Mapping[str, JobState]] = {
     "PENDING": JobState.WAITING,
@@ -33,7 +33,7 @@ _STATES: Final[Mapping[str, JobState]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Operation:
     """A batch job as its service tells of it.
 

@@ -20,9 +20,10 @@ from shared.endpoints.models.known import KnownModel
 from shared.endpoints.models.tier import Tier
 from shared.endpoints.protocols.annotator import AskedForm
 from shared.endpoints.protocols.gemini_wire import request_body
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PackedRequest:
     """A request of a job, with its line in the job's file."""
 
@@ -32,7 +33,7 @@ class PackedRequest:
     line: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Pack:
     """What a job is made of, and with whom."""
 

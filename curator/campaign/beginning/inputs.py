@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,12 +35,13 @@ from shared.endpoints.token_estimates import TokenEstimates
 from shared.errors import InputError
 from shared.images.fitness import ANY_PICTURE, Fitness
 from shared.program.reporting.secret_mask import SecretMask
+from shared.value_class import value_class
 
 if TYPE_CHECKING:
     from curator.status.page import Address
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RunOptions:
     """What ``curator run`` was asked for, as given on the command line."""
 
@@ -79,7 +80,7 @@ class RunOptions:
     status_token: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RunPlan:
     """The same, read and found usable; nothing has been written yet.
 

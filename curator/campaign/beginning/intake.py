@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from curator.catalog import MAY_APPEAR, Catalog, Skipped, nothing_usable
@@ -15,6 +14,7 @@ from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
 from shared.program.reporting.progress import report_progress
 from shared.records import Listing
+from shared.value_class import value_class
 
 WATCH_EVERY_S: Final = 30.0
 """Seconds between two looks at a watched catalogue whose queue is empty."""
@@ -75,7 +75,7 @@ def _source(catalog: Catalog) -> str:
     return str(catalog.path.resolve())
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Read:
     """How many images were new, and what was left out."""
 

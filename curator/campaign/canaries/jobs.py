@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Self
 
 from curator.judging.judge import Judgement, judge_answer
@@ -14,12 +14,13 @@ from shared.endpoints.image_encoding import Photo
 from shared.endpoints.models.asked_settings import AskedSettings
 from shared.endpoints.protocols.annotator import Reply
 from shared.endpoints.request import Request
+from shared.value_class import value_class
 
 COLDEST: Final = 0.0
 """The temperature at which a model repeats itself most."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CanaryJob(CanaryItem):
     """A question without today's answer.
 

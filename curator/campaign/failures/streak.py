@@ -16,6 +16,7 @@ from curator.campaign.failures.suspects import Source
 from curator.campaign.waiting.jobs import Job
 from curator.status.words import times
 from shared.errors import AboVqaError, InputError
+from shared.value_class import value_class
 
 FIRST_TRIES: Final = 20
 """So many requests that fail alike end a campaign that nothing ever came of."""
@@ -33,7 +34,7 @@ class BringsNothing(AboVqaError):
     """What was tried came to nothing, and so will the rest; everything waits."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Failure:
     """Why a try failed; ``example`` is what the service, or the machine, told of it.
 
@@ -50,7 +51,7 @@ class Failure:
         return _NUMBER.sub("#", self.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Held:
     """A job that has no tries left, why, and the source that may be to blame, if any may."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+from shared.value_class import value_class
 
 USELESS_TRIES: Final = 20
 """So many failures, while others succeed, say that nothing will come of a suspect."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Source:
     """Where a reply came from: a key, by its fingerprint, and the model that was asked."""
 

@@ -7,7 +7,7 @@ need not know which they are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, Self
 
 from curator.judging.judge import Judgement, judge, judge_answer
@@ -27,6 +27,7 @@ from shared.endpoints.image_encoding import Photo
 from shared.endpoints.protocols.annotator import Reply
 from shared.endpoints.request import Request
 from shared.records import Listing
+from shared.value_class import value_class
 
 
 class Job(Protocol):
@@ -104,7 +105,7 @@ class _OfAnyModel:
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class ListingJob(WorkItem, _OfAnyModel):
     """An image without questions."""
 
@@ -178,7 +179,7 @@ def views_of(job: Job) -> tuple[int, ...]:
     return tuple(view.item_id for view in job.views) if isinstance(job, ListingJob) else ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class OpinionJob(PairItem, _OfAnyModel):
     """A pair without a second opinion."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ from typing import Any, Final
 from curator.catalog.rows.row import Rows, rows_of_objects
 from shared.errors import InputError
 from shared.files.embedded_pictures import picture_suffix, picture_written
+from shared.value_class import value_class
 
 PARQUET: Final = frozenset({".parquet", ".pq"})
 ARROW: Final = frozenset({".arrow", ".feather"})
@@ -77,7 +77,7 @@ def _reading(files: Sequence[Path]) -> Iterator[None]:
         raise InputError(f"{where}: cannot be read ({reason})") from error
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Table:
     """An open file: its columns, its batches of rows, and the words that numbers stand for."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from curator.catalog.pictures import looks_like_picture
+from shared.value_class import value_class
 
 _SEPARATORS: Final = ",;\t|"
 _LOOKED_AT: Final = 20
 _NARROWEST_WITH_TITLE: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Head:
     """What separates cells, and how many rows stand before the header."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple
+
+from shared.value_class import value_class
 
 SAMPLE: Final = 200
 """So many of the first rows tell what the columns hold."""
@@ -19,7 +20,7 @@ class Row(NamedTuple):
     cells: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Rows:
     """An open table: its columns, its first rows, and all its rows in order."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ShopTable:
     """A kind of table, told by columns that only it has; all names in lower case.
 

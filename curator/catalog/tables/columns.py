@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from curator.catalog.tables.cells import picture_names
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
 from shared.records.columns import columns_text, own_name
+from shared.value_class import value_class
 
 LISTING_COLUMNS: Final = (
     *("listing_id", "item_id", "product_id", "id", "handle", "handleid", "product_code"),
@@ -67,7 +67,7 @@ _TRIED: Final = 40
 """Cells with something in them that are looked for in the images folder."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Layout:
     """The places of columns: of pictures, of the product's id, and those with texts by name.
 
@@ -85,7 +85,7 @@ class Layout:
     packed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Column:
     """A column and what its first cells hold, as shares of those with something in them."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +26,7 @@ from shared.errors import InputError
 from shared.images.formats import SUFFIXES, UNREAD_SUFFIXES
 from shared.program.reporting.event_log import EventLog
 from shared.records import ImageRef, Listing
+from shared.value_class import value_class
 
 UNPACKED: Final = "_images"
 """Ends the name of the folder that pictures within a table are written to, after the table's."""
@@ -71,7 +71,7 @@ def checked_table(path: Path, files: Sequence[Path], given: AsGiven) -> TableCat
     return table
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class TableCatalog:
     """A table with columns of images; what tells about products is metadata.
 
@@ -154,7 +154,7 @@ def _texts(columns: Sequence[tuple[int, str]]) -> _Texts:
     return tuple(name for _, name in columns), tuple(place for place, _ in columns)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _RowReader:
     """Makes listings of rows, which come in order.
 

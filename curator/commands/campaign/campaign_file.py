@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +20,7 @@ from shared.errors import InputError
 from shared.images.stores import is_url
 from shared.program.settings import Settings, validated
 from shared.program.toml_files import read_toml
+from shared.value_class import value_class
 
 CONTEXT: Final = "context"
 FIRST: Final = "file"
@@ -44,7 +44,7 @@ class PromptTable(Settings):
     share: float | None = Field(None, gt=0, le=1)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Key:
     """A key of the file: its parameter, its type, its name in the first release, its bounds."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ from shared.endpoints.models.tier import Tier
 from shared.endpoints.protocols.registry import Service
 from shared.endpoints.token_estimates import CountedReply
 from shared.errors import InputError
+from shared.value_class import value_class
 
 
 def wanted_models(
@@ -90,7 +91,7 @@ def told_by(
         return counted_replies(connection), remembered(connection, models, now)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Priced:
     """The models that are planned for, and what they cost."""
 
@@ -114,7 +115,7 @@ class Priced:
         return price and price.at(tier)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Pace:
     """How long requests take, and how many are in flight; what was given is for ``tier``."""
 

@@ -10,7 +10,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
@@ -22,6 +21,7 @@ from curator.ledger.records.work import WorkState
 from curator.prompts.reply_fields import STYLE
 from shared.records import pair_ids
 from shared.records.pair_rows import ExtraCells, PairColumns, PairRow, columns_of, filled_columns
+from shared.value_class import value_class
 
 PromptVersions = Mapping[int, Callable[[str, str], str]]
 """For campaigns by id, what gives the version of an image's prompt, by its path and listing."""
@@ -105,7 +105,7 @@ def _next_done(
     return {item_id: done[item_id] for item_id in sorted(done)[:PAGE]}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Page:
     """What is read for one page: pairs, image by image, and what they name, by that.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from curator.annotators.batch.job_state import JobState
 from curator.ledger.records.requests import Attempt
 from curator.ledger.records.work import PairItem, WorkItem
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class BatchJob:
     """A job of many requests, made with one key for one model.
 
@@ -39,7 +40,7 @@ class BatchJob:
     ended_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class BatchRequest:
     """A request that a job holds: nobody else asks about its image, or its question, meanwhile.
 
@@ -54,7 +55,7 @@ class BatchRequest:
     own_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class HeldRequest:
     """A request that a job holds, with its attempt, and what it is about.
 
@@ -68,7 +69,7 @@ class HeldRequest:
     is_wanted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class BatchCounts:
     """A campaign's jobs by state, and the requests that those hold which are not settled.
 

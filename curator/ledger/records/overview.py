@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from curator.judging.facts import ReplyFacts
@@ -16,9 +16,10 @@ from shared.endpoints.models.model_status import ModelStatus, is_another_model
 from shared.endpoints.models.tier import Tier
 from shared.endpoints.pool.records import Meter, ModelUse, ProjectRecord, ProjectUse
 from shared.records import Listing
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Progress:
     """How far a campaign is."""
 
@@ -44,7 +45,7 @@ class Progress:
         return html_of(self.sentence())
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class KeyReport:
     """One key's work in a campaign; ``removed_because`` is empty while it serves.
 
@@ -78,7 +79,7 @@ class KeyReport:
         return sum(stated) if limits and len(stated) == len(limits) else None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class DeadLetter:
     """An item that was given up, and why."""
 
@@ -87,7 +88,7 @@ class DeadLetter:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class OpinionCounts:
     """The pairs chosen for a second opinion: how many got one that agrees, and so on."""
 
@@ -102,7 +103,7 @@ class OpinionCounts:
         return self.waiting + self.agrees + self.disagrees + self.given_up
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CanaryDay:
     """What came of the questions that a model was asked again on a quota ``day`` (YYYY-MM-DD).
 
@@ -125,7 +126,7 @@ class CanaryDay:
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class ModelReplies:
     """Replies that were asked of one model, by what they say of who made them.
 
@@ -156,7 +157,7 @@ class Answerers(NamedTuple):
     tier: Tier = Tier.STANDARD
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class LeftOut:
     """What of a catalogue could not be used for one reason: how many, and the first example."""
 
@@ -165,7 +166,7 @@ class LeftOut:
     first: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CampaignReport:
     """Everything ``curator status`` tells about one campaign.
 
@@ -251,7 +252,7 @@ class CampaignReport:
         return by_model
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RecentLoad:
     """Means over the latest answered requests; zeros where there is none.
 
@@ -262,7 +263,7 @@ class RecentLoad:
     input_tokens: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Memory:
     """What a forecast starts from: the latest requests, and what is known of each project.
 
@@ -274,7 +275,7 @@ class Memory:
     records: Mapping[Meter, ProjectRecord]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RatedPair:
     """A pair as it came: kept, with its agreement with the listing, or rejected, by a rule."""
 
@@ -285,7 +286,7 @@ class RatedPair:
     rule: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class NewestItem:
     """An image that a reply was got for; ``detail`` says how the reply ended or what was wrong."""
 

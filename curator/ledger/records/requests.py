@@ -14,6 +14,7 @@ from shared.endpoints.models.model_status import NO_STATUS, ModelStatus
 from shared.endpoints.models.tier import Tier
 from shared.endpoints.pool.records import ProjectRecord
 from shared.endpoints.request import Measure
+from shared.value_class import value_class
 
 if TYPE_CHECKING:
     from curator.judging.rules import Verdict
@@ -71,7 +72,7 @@ class Attempt:
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class TokenUse:
     """Tokens as the server counted them.
 
@@ -115,7 +116,7 @@ def tokens_of(reply: Reply) -> TokenUse:
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class ItemChange:
     """What a result means for its item: the new state, failures so far, and why."""
 
@@ -126,7 +127,7 @@ class ItemChange:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class OpinionChange:
     """What a result means for a pair that waits for a second opinion.
 
@@ -144,7 +145,7 @@ class OpinionChange:
     agrees: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CanaryChange:
     """What a result means for a question that a model is asked again on a quota ``day``.
 
@@ -201,14 +202,14 @@ class Result:
         return named or self.change.item_id
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Withdrawal:
     """An attempt whose request was not sent after all."""
 
     attempt_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ProjectNews:
     """What a refusal, or the end of one, told ``at`` some time about a project and model."""
 
@@ -216,7 +217,7 @@ class ProjectNews:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FormNews:
     """In which form a model is to be asked through a service, because it refused a stricter one."""
 
@@ -226,7 +227,7 @@ class FormNews:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class SettingNews:
     """What a model is asked for no more through a service, such as ``thinking=high``."""
 
@@ -236,7 +237,7 @@ class SettingNews:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class KeyRemoval:
     """Why a key left the pool, and when.
 

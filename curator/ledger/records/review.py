@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shared.value_class import value_class
+
 
 class Shown(StrEnum):
     """What is looked at: pairs by what became of them, or images that have none."""
@@ -33,7 +35,7 @@ NOT_REVIEWED = "none"
 """What ``PairFilter.decision`` says of pairs on which nobody decided."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PairFilter:
     """Which pairs of a campaign are looked at; empty fields choose nothing.
 
@@ -68,7 +70,7 @@ class Place:
     number: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PairKey:
     """What a verdict belongs to: an image, a question and an answer, whatever request made them."""
 
@@ -77,7 +79,7 @@ class PairKey:
     answer: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Review:
     """A person's verdict on a pair.
 
@@ -97,7 +99,7 @@ class Review:
     position: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class SeenPair:
     """A pair, or an image without one, as people look at it.
 
@@ -130,7 +132,7 @@ class SeenPair:
         return PairKey(self.place.item_id, self.question, self.answer)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PairPage:
     """Some pairs in order; ``after`` is where the next page begins, ``None`` at the end.
 
@@ -143,7 +145,7 @@ class PairPage:
     looked_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CampaignFacets:
     """What the pairs of a campaign can be told apart by, with how many there are of each."""
 

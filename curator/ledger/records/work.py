@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from shared.endpoints.keys.asked_model import AskedModel
 from shared.endpoints.models.budget_limit import NO_LIMIT, BudgetLimit
 from shared.records import Listing
+from shared.value_class import value_class
 
 
 class WorkState(IntEnum):
@@ -26,7 +26,7 @@ class WorkState(IntEnum):
     """It goes along in the request about another picture of its listing; no progress counts it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Campaign:
     """One way of asking about a catalogue: another prompt is another campaign.
 
@@ -50,7 +50,7 @@ class Campaign:
         return [model.name for model in self.models]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class View:
     """A further picture of a listing, by its item and the path of its image."""
 
@@ -59,7 +59,7 @@ class View:
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class WorkItem:
     """A listing that waits for its questions; ``attempts`` counts what failed so far.
 
@@ -73,7 +73,7 @@ class WorkItem:
     views: tuple[View, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ItemLook:
     """How an item's image looks: the bits of its hash, and the bytes of its thumbnail.
 
@@ -87,7 +87,7 @@ class ItemLook:
     is_waiting: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PairItem:
     """A pair that waits for a second opinion; ``attempts`` counts what failed so far.
 
@@ -102,7 +102,7 @@ class PairItem:
     answered_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CanaryItem:
     """A question that ``model`` is to be asked again on a quota ``day``, written YYYY-MM-DD.
 
@@ -118,7 +118,7 @@ class CanaryItem:
     first_answer: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class KeptReply:
     """What an attempt got, as received, whose protocol it is in, and the model that made it.
 
@@ -133,7 +133,7 @@ class KeptReply:
     views: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RepliedPair:
     """A pair with the latest reply to its question, and the failures before it.
 
@@ -150,7 +150,7 @@ class RepliedPair:
     listing_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RepliedItem:
     """An item with what was received about it: ``replies`` are in the order in which they came.
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from curator.ledger.repair.pages import Pages
+from shared.value_class import value_class
 
 Value = int | float | str | bytes | None
 
@@ -45,7 +45,7 @@ class Damaged(Exception):
     """What is read here cannot be what SQLite wrote."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Row:
     """A row's number, 0 in an index, and its values in the order in which they are kept."""
 
@@ -53,7 +53,7 @@ class Row:
     values: Sequence[Value]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class TreePage:
     """A page of a B-tree; ``offsets`` say where in it its cells begin."""
 

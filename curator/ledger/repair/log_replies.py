@@ -7,7 +7,6 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from io import SEEK_END, BufferedReader
 from pathlib import Path
@@ -18,6 +17,7 @@ import orjson
 from curator.ledger.database.identity import LOG, beside
 from curator.ledger.records.logged import LOGGED_CHARACTERS, TOLD_LINE
 from shared.endpoints.protocols.registry import Service
+from shared.value_class import value_class
 
 if TYPE_CHECKING:
     from gzip import GzipFile
@@ -27,7 +27,7 @@ _LAST_ATTEMPT: Final = re.compile(rb'"attempt": ?(\d+),[^\n]*"event": ?"reply"')
 _LINE: Final = re.compile(TOLD_LINE)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class LoggedCampaign:
     """A campaign as its run logged it; its ``campaign_id`` is the ledger's of that time."""
 
@@ -40,7 +40,7 @@ class LoggedCampaign:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class LoggedReply:
     """A reply as it was logged; ``text`` is ``None`` where its end was not.
 

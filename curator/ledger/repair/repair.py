@@ -6,7 +6,6 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from curator.ledger.repair.log_replies import logged_replies
 from curator.ledger.repair.mending import Mended, mend
 from curator.ledger.repair.salvage import Salvage, salvaged
 from shared.errors import InputError
+from shared.value_class import value_class
 
 _SHOWN: Final = ("campaigns", "items", "work", "attempts", "replies", "pairs", "rejected_pairs")
 """The tables that are always told of; of the others, those that had or lost anything."""
@@ -33,7 +33,7 @@ WHERE question IS NULL AND (judged IS NULL OR judged < drafts)
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Saved:
     """What became of one table's rows.
 
@@ -48,7 +48,7 @@ class Saved:
     lost: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Repaired:
     """What was saved by table, and which items' replies are to be judged again, by campaign."""
 

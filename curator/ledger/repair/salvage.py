@@ -14,13 +14,14 @@ from curator.ledger.repair.cells import Damaged, Row, TreePage, Value
 from curator.ledger.repair.pages import Pages
 from curator.ledger.repair.shapes import SCHEMA, Shape, shapes_of
 from curator.ledger.repair.stash import Stash
+from shared.value_class import value_class
 
 _SCHEMA_COLUMNS: Final = 5
 _AT_ONCE: Final = 1_000
 """Rows that are put aside together."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Salvage:
     """What was found: the rows of each table, as they come, and how much of it cannot be read.
 

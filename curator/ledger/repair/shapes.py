@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from curator.ledger.repair.cells import Kind, Row, Value
+from shared.value_class import value_class
 
 _OF_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "INTEGER": (int,),
@@ -22,7 +23,7 @@ _OF_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 _MAKES: Final = re.compile(r"\s*CREATE\s+(UNIQUE\s+)?(TABLE|INDEX)\s", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Column:
     """A column as it lies in a row; ``default`` is what a row has that was kept without it."""
 

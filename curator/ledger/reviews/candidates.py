@@ -17,6 +17,7 @@ from typing import Final
 from curator.ledger.records.review import Decision, PairFilter, PairKey
 from curator.ledger.reviews.conditions import conditions_of, teach_conditions
 from shared.questions.types import question_type
+from shared.value_class import value_class
 
 AT_ONCE: Final = 1_000
 """Candidates that are looked up together."""
@@ -53,7 +54,7 @@ class Order(StrEnum):
     """At random, each question type in turn."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Draw:
     """How pairs come to people: in which order, by which seed, and the share that two look at.
 
@@ -84,7 +85,7 @@ class Rank:
     number: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Candidate:
     """A pair that is to be looked at."""
 

@@ -16,13 +16,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import orjson
 
 from curator.ledger.database.coding import Row
+from shared.value_class import value_class
 
 _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _VIEW: Final = "CREATE TEMP VIEW inbox AS SELECT NULL AS change, NULL AS row, NULL AS body"
@@ -36,7 +36,7 @@ PUT: Final = (
 """Makes all changes of ``Inbox.parameters``."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Change:
     """One kind of change; ``columns`` names what it takes, in order."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from curator.rehearsal.inbound import Inquiry
 from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair
 from shared.records.grouping import by_image
+from shared.value_class import value_class
 
 FARTHEST_RMS: Final = 8.0
 """Grey levels between two miniatures beyond which they show different images."""
@@ -30,7 +30,7 @@ _EXAMPLES: Final = 3
 log = EventLog(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class KnownImage:
     """The known image that was meant, its pairs, and other images that it may as well have been."""
 

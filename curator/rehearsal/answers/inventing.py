@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import cycle, islice
@@ -24,6 +23,7 @@ from curator.rehearsal.inbound import Inquiry
 from shared.program.toml_files import parsed_toml
 from shared.questions.answers import normalise
 from shared.records import QAPair
+from shared.value_class import value_class
 
 QUESTIONS: Final = 10
 """Where a request names no number."""
@@ -121,7 +121,7 @@ def _properties(schema: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Picture:
     """What is known of a picture: its colours, the object's first, and a digest of them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
@@ -30,6 +30,7 @@ from curator.rehearsal.words.replies import WireReply
 from shared.errors import CorruptImage
 from shared.questions.answers import normalise
 from shared.records import QAPair
+from shared.value_class import value_class
 
 _BAD_IMAGE: Final = "Unable to process input image. Please retry or report."
 
@@ -43,7 +44,7 @@ class Delivery(Enum):
     DROPPED = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Ruling:
     """What will be sent, and under which name it is counted.
 
@@ -100,7 +101,7 @@ class Replier:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Named:
     """What a reply calls itself and the model that made it, and what it tells of the one asked."""
 

@@ -11,14 +11,15 @@ import hashlib
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from curator.rehearsal.answers.reply_text import UNKNOWN
 from shared.questions.answers import normalise
 from shared.records import QAPair
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Temper:
     """Which answers of a model are not the known ones.
 

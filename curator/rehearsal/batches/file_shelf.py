@@ -18,6 +18,7 @@ from typing import Final
 from curator.rehearsal.words.job_refusals import hidden_file, rfc3339, taken_name
 from curator.rehearsal.words.replies import Json, WireReply, bad_request
 from shared.program.durations import DAY_S
+from shared.value_class import value_class
 
 GRANULARITY: Final = 8 * 1024 * 1024
 """Bytes that every part of an upload but the last must be a multiple of."""
@@ -34,7 +35,7 @@ class FileSource(StrEnum):
     GENERATED = "GENERATED"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FileLimits:
     """The most bytes of one file and of all files of a project, and seconds that a file is kept."""
 
@@ -43,7 +44,7 @@ class FileLimits:
     kept_s: float = 2 * DAY_S
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class StoredFile:
     """A file; ``name`` begins with ``files/``, ``number`` is how many there had been before it.
 

@@ -11,6 +11,7 @@ from curator.rehearsal.batches.mishaps import JobMishap
 from curator.rehearsal.inbound import Inquiry
 from curator.rehearsal.words.job_refusals import OPERATION_TYPE, rfc3339
 from curator.rehearsal.words.replies import Json, WireReply
+from shared.value_class import value_class
 
 
 class JobState(StrEnum):
@@ -27,7 +28,7 @@ class JobState(StrEnum):
     """No documentation names it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Row:
     """One request of a job: what it asks, or what it is told where it cannot be read."""
 
@@ -36,7 +37,7 @@ class Row:
     asks: Inquiry | WireReply = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Results:
     """What a job has come to: the name of a file, or results that stand in the job itself."""
 
@@ -46,7 +47,7 @@ class Results:
     inline: tuple[Json, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Times:
     """A job's life, in seconds since the epoch: ``ends_as`` is what it comes to at ``ends_at``."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from curator.rehearsal.inbound import MalformedRequest, camel_cased, read_json
 from curator.rehearsal.words.replies import Json
+from shared.value_class import value_class
 
 LINES_TYPES: Final = frozenset({"jsonl", "application/jsonl", "application/json", "text/plain"})
 """The media types of files that are read as lines of requests."""
@@ -17,7 +18,7 @@ _LINE: Final = frozenset({"key", "request", "metadata"})
 _LONGEST_QUOTE: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class NewJob:
     """What the body of ``batchGenerateContent`` says: the name of a file, or requests."""
 
@@ -27,7 +28,7 @@ class NewJob:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class BatchRequest:
     """A request of a job, as it was sent.
 

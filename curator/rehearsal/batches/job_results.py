@@ -7,7 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from curator.rehearsal.answers.replying import Replier, Ruling
@@ -17,12 +17,13 @@ from curator.rehearsal.faults import Fault, FaultPlan
 from curator.rehearsal.model_shelf import ModelShelf
 from curator.rehearsal.words.job_refusals import status_of
 from curator.rehearsal.words.replies import Json, WireReply, internal_error
+from shared.value_class import value_class
 
 _AT_ONCE: Final = 8
 _VERSION: Final = "v1beta"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RowResult:
     """What came of a request: a field of its line, ``response`` or ``error``.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from curator.rehearsal.faults import Fault
 from shared.program.command_line.nearest import nearest
 from shared.program.durations import DAY_S
+from shared.value_class import value_class
 
 
 class JobMishap(StrEnum):
@@ -117,7 +117,7 @@ def checked_kind(kind: str) -> str:
     raise ValueError(f"nothing that goes wrong with jobs is called {kind!r}; {way_out}")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class JobLife:
     """How long jobs take, in seconds.
 

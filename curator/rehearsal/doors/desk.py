@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -18,12 +17,13 @@ from curator.rehearsal.tally import RehearsalTally
 from curator.rehearsal.words.replies import WireReply
 from shared.program.clock import Clock
 from shared.program.reporting.event_log import EventLog
+from shared.value_class import value_class
 
 TIER_HEADER: Final = "x-gemini-service-tier"
 log = EventLog(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Latency:
     """How long a reply takes in seconds: ``mean_s``, give or take ``jitter_s``.
 

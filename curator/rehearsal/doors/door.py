@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from curator.rehearsal.key_ring import RehearsedKey, RehearsedKeyState
 from curator.rehearsal.tally import RehearsalTally
 from curator.rehearsal.words.replies import Json, WireReply, bad_request
 from shared.program.reporting.event_log import EventLog
+from shared.value_class import value_class
 
 KEY_HEADER: Final = "x-goog-api-key"
 LARGEST_BODY: Final = 20 * 1024 * 1024
@@ -23,7 +24,7 @@ log = EventLog(__name__)
 VERSION: Final = "{version:v1|v1beta}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Received:
     """A request as it came: its path, its headers by name in lower case, and its body."""
 
@@ -56,7 +57,7 @@ def telling(handler: Handler) -> Handler:
     return told
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Caller:
     """Whose key came with a request, and how many requests it had sent before."""
 

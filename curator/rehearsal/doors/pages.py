@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from shared.value_class import value_class
 
 
 class Numbered(Protocol):
@@ -25,7 +26,7 @@ class NoSuchPage(ValueError):
     """The token of a page is none that was given out, or its size no number."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Page(Generic[Item]):
     """Some items of a list, and the token of those that follow; empty at the end."""
 

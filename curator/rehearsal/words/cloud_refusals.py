@@ -8,11 +8,11 @@ is not the caller's (rhel-lightspeed/linux-mcp-server 450), over quota (google-g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from curator.rehearsal.inbound import ServiceTier
 from curator.rehearsal.words.replies import Json, WireReply, error_reply
+from shared.value_class import value_class
 
 _SERVICE: Final = "aiplatform.googleapis.com"
 _INFO: Final = "type.googleapis.com/google.rpc.ErrorInfo"
@@ -27,7 +27,7 @@ _TRAFFIC: Final[Mapping[ServiceTier, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Place:
     """What a request is about: a model of a project in a location."""
 

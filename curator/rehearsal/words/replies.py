@@ -6,12 +6,13 @@ A ``WireReply`` is an HTTP status and a JSON object; nothing here knows of HTTP 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
 from curator.rehearsal.inbound import Inquiry, text_tokens
+from shared.value_class import value_class
 
 Json: TypeAlias = dict[str, Any]
 
@@ -26,7 +27,7 @@ _RATINGS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class WireReply:
     """An HTTP status and the JSON object that goes with it."""
 
@@ -54,7 +55,7 @@ class Tier(StrEnum):
     PAID = "paid"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Violation:
     """A quota that a request would go over, and its limit in requests or tokens."""
 

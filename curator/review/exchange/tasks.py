@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, Self
 
@@ -17,12 +17,13 @@ from curator.review.page.item_pictures import is_inside
 from shared.errors import CorruptImage, StoreUnreachable
 from shared.images.decoding import read_image_file
 from shared.images.thumbnails import thumbnail
+from shared.value_class import value_class
 
 PICTURE_PX: Final = 768
 LARGEST_ID: Final = 2**62
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Task:
     """A pair that is to be judged; ``position`` is its place in the random order of ``seed``."""
 
@@ -64,7 +65,7 @@ class Origin(BaseModel):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Answer:
     """What one person said of a pair elsewhere; ``at`` is ``None`` where that was not told."""
 
@@ -75,7 +76,7 @@ class Answer:
     at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Returned:
     """A task that came back, with the answers that it got, if it got any."""
 

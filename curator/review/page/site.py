@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from curator.review.page.sitting_routes import sitting_routes
 from curator.review.sitting import REASONS, Sitting
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.questions.types import question_types
+from shared.value_class import value_class
 from shared.web.access import Access, Address, Handler, add_headers
 from shared.web.listening import listening
 from shared.web.pages import Login, health, login_routes, page_routes
@@ -38,7 +38,7 @@ _FILES: Final = (
 _LOGIN: Final = Login("curator", "Look at the pairs", "the page", TOKEN_VARIABLE)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Looked:
     """What the page is about: a ledger, where its images lie, and who sits at it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from curator.status.page.sharing import Shared
 from curator.status.status import status_object
 from shared.endpoints.keys.variables import TOKEN_VARIABLE
 from shared.program.clock import Clock
+from shared.value_class import value_class
 from shared.web.access import Access, Address, add_headers
 from shared.web.listening import listening
 from shared.web.pages import Login, health, login_routes, page_routes
@@ -31,7 +32,7 @@ _FILES: Final = ("page.html", "page.css", "page.js", "chart.js", "moment.js")
 _LOGIN: Final = Login("curator", "Show the campaign", "the run", TOKEN_VARIABLE)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Watched:
     """What the page looks at: a run's report in memory, and its ledger for single images."""
 

@@ -26,6 +26,7 @@ from shared.corpus.formats.json_rows import read_json_rows, told_apart
 from shared.errors import InputError
 from shared.records import COLUMN_ALIASES
 from shared.records.columns import column_key
+from shared.value_class import value_class
 
 Row = Mapping[str, Any]
 
@@ -37,7 +38,7 @@ _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?[,;\t]*')
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class LeftOut:
     """A row, from 1, that is not used, and why."""
 

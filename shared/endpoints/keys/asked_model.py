@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from shared.endpoints.keys.quota import LIMITS, Quota
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class AskedModel:
     """A model by the service's name; ``quota`` has limits of its own, in each project."""
 

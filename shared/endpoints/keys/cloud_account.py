@@ -6,13 +6,13 @@ No secret stands in the file itself: access tokens are got by ``shared.endpoints
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import orjson
 
 from shared.errors import InputError
+from shared.value_class import value_class
 
 _PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9:.-]{0,100}")
 _LOCATION: Final = re.compile(r"[a-z][a-z0-9-]{0,60}")
@@ -20,7 +20,7 @@ _SERVICE_ACCOUNT: Final = "service_account"
 _WANTED: Final = ("client_email", "private_key", "token_uri")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CloudAccount:
     """Where requests go at Google Cloud, and who makes them.
 

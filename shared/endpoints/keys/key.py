@@ -7,14 +7,15 @@ is only ever handed to the annotator's client. ``shared.endpoints.keys.keyfile``
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from shared.endpoints.keys.cloud_account import CloudAccount
 from shared.endpoints.keys.key_form import KeyKind, kind_of
 from shared.endpoints.keys.quota import Quota
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Key:
     """A credential; ``project`` names what Google meters, together with all its other keys.
 

@@ -10,7 +10,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 import orjson
@@ -24,6 +24,7 @@ from shared.endpoints.keys.key_form import (
     without_keys,
 )
 from shared.errors import InputError
+from shared.value_class import value_class
 
 KEY_FIELDS: Final = ("api_key", "apikey", "key", "api_token", "token", "secret", "keystring")
 LABEL_FIELDS: Final = ("label", "name", "displayname", "display_name", "alias", "owner", "account")
@@ -50,7 +51,7 @@ _SAYS_KEY: Final = re.compile(r"key|token|secret", re.IGNORECASE)
 LONGEST_LABEL: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ListedKey:
     """A key as it stands in a list: from line ``line``, with the fields that stand beside it."""
 
@@ -236,7 +237,7 @@ def _below_header(keys: Sequence[ListedKey], source: str) -> list[ListedKey]:
     return left
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Assigned:
     """A line such as ``NAME=value`` or ``name: value``."""
 

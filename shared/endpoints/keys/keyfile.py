@@ -9,7 +9,6 @@ import codecs
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,6 +24,7 @@ from shared.endpoints.keys.variables import GEMINI_KEYS, KeySource
 from shared.errors import InputError
 from shared.program.settings import Settings, validated
 from shared.program.toml_files import parsed_toml
+from shared.value_class import value_class
 
 _ENVIRONMENT_PREFIX: Final = "env:"
 _TOML_HINT: Final = re.compile(r"^\s*\[\[\s*key\s*\]\]", re.MULTILINE)
@@ -57,7 +57,7 @@ class _KeysFile(Settings):
     model: list[_ModelTable] = Field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class KeyFile:
     """The keys, and the models that they are to ask where the command line names none.
 

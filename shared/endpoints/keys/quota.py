@@ -6,11 +6,12 @@ Times are seconds since the epoch, UTC. ``shared.endpoints.pool.usage`` counts w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
 from shared.program.durations import DAY_S
+from shared.value_class import value_class
 
 LIMITS: Final = ("rpm", "tpm", "rpd")
 LEARNED_FOR_S: Final = 7 * DAY_S
@@ -24,7 +25,7 @@ class Window(StrEnum):
     DAY = "day"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Quota:
     """Limits of one project and model; ``None`` where none is known.
 
@@ -51,7 +52,7 @@ class Quota:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class LearnedLimit:
     """A limit that a refusal named ``at`` some time, and what the keys file ``stated`` then.
 

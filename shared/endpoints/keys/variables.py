@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from shared.endpoints.keys.key import Key
+from shared.value_class import value_class
 
 KEYS_VARIABLE: Final = "GEMINI_API_KEYS"
 TOKEN_VARIABLE: Final = "CURATOR_STATUS_TOKEN"  # noqa: S105 - a name, no token
@@ -19,7 +19,7 @@ _OF_OTHER_SERVICES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class KeySource:
     """Where a service's keys are, if in no file.
 

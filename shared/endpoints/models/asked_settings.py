@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import Final
 
 from shared.endpoints.models.known import KnownModel
 from shared.errors import InputError
+from shared.value_class import value_class
 
 
 class Thinking(StrEnum):
@@ -30,7 +31,7 @@ class ImageDetail(StrEnum):
     HIGH = "high"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class AskedSettings:
     """``thinking`` is a level and ``image_detail`` a detail; empty for the model's own choice."""
 
@@ -43,7 +44,7 @@ AS_THE_MODEL_CHOOSES: Final = AskedSettings()
 _asked: Final = cache(AskedSettings)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ModelSettings:
     """The same for one model; ``thinking_budget``, in tokens, is for one that knows no levels."""
 

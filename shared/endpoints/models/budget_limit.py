@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from shared.endpoints.models.known import KnownModel
 from shared.endpoints.models.tier import Tier
 from shared.errors import InputError
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class BudgetLimit:
     """US dollars by list price, and tokens in and out, over a campaign's whole life."""
 

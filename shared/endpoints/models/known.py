@@ -7,7 +7,7 @@ checked by ``shared.endpoints.models.users_file``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -17,6 +17,7 @@ from typing import Any, Final
 from shared.endpoints.models.prices import Price
 from shared.program.command_line.nearest import nearest
 from shared.program.toml_files import parsed_toml
+from shared.value_class import value_class
 
 _ANY_END: Final = "*"
 _LARGE: Final = 4
@@ -25,7 +26,7 @@ _NEAREST: Final = 3
 _SHARED_TIERS: Final = ("flex", "batch")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Tile:
     """What an image counts by its size: ``tokens`` up to ``px`` pixels on its longer side."""
 
@@ -33,7 +34,7 @@ class Tile:
     px: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class FreeLimits:
     """What a project without billing may send; ``None`` where it is not known, 0 for nothing."""
 
@@ -42,7 +43,7 @@ class FreeLimits:
     rpd: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class KnownModel:
     """A model, and what is known of it.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Final
 
 from shared.endpoints.models.known import KnownModel
+from shared.value_class import value_class
 
 _VERSION: Final = re.compile(r"([-:@](latest|preview|exp|experimental|v?\d[\d.-]*))+")
 """What services put behind a model's name: ``-001``, ``-preview-09-2025``, ``:latest``."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ModelStatus:
     """What a service says of a model: the stage of its life, and when that ends.
 
@@ -28,7 +28,7 @@ class ModelStatus:
 NO_STATUS: Final = ModelStatus()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Retirement:
     """When a model is shut down, seconds since the epoch, who says so, and what follows it."""
 

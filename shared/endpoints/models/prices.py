@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from typing import Final
+
+from shared.value_class import value_class
 
 MILLION: Final = 1e6
 ALL_OF_IT: Final = "standard"
 """The tier that list prices are for."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Price:
     """US dollars a million tokens, thinking counted as output.
 

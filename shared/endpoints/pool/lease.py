@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from shared.endpoints.keys.key import Key
 from shared.endpoints.pool.records import Meter
 from shared.endpoints.pool.usage import Reservation
+from shared.value_class import value_class
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Lease:
     """A key and a model, and a request and tokens reserved on its project at ``at``."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from shared.endpoints.keys.quota import LearnedLimits, Quota, Window
+from shared.value_class import value_class
 
 
 class Meter(NamedTuple):
@@ -15,7 +16,7 @@ class Meter(NamedTuple):
     model: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ProjectRecord:
     """What must be remembered of a project and model: its cool-down and the limits it taught us.
 
@@ -36,7 +37,7 @@ class ProjectRecord:
         return Meter(self.project, self.model)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RemovedKey:
     """What is remembered of a key that failed for good: how its line read, why and when it left."""
 
@@ -47,7 +48,7 @@ class RemovedKey:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ProjectUse:
     """What a project has used of its windows for a model.
 
@@ -58,7 +59,7 @@ class ProjectUse:
     today: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ModelUse:
     """What a project has of a model: requests since the quota day began, and the limits.
 

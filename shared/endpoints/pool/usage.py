@@ -20,6 +20,7 @@ from typing import Final
 from shared.endpoints.keys.quota import Quota, Window
 from shared.endpoints.keys.quota_day import CLOCK_S, day_start, next_day
 from shared.program.durations import MINUTE_S
+from shared.value_class import value_class
 
 BURSTS_A_MINUTE: Final = 10
 """A project's requests of a minute are sent in so many bursts, evenly spread."""
@@ -54,7 +55,7 @@ class Reservation:
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Opening:
     """The earliest time at which a request fits, and the window that makes it wait."""
 

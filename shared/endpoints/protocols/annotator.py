@@ -22,6 +22,7 @@ from shared.endpoints.refusals.refusal import BadRequest, FormNotTaken, Refusal,
 from shared.endpoints.request import Request
 from shared.errors import InputError
 from shared.program.reporting.secret_mask import SecretMask
+from shared.value_class import value_class
 from shared.web.loopback import is_loopback
 
 FINISHED: Final = "STOP"
@@ -98,7 +99,7 @@ class Annotator(typing.Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Connection:
     """How a run asks: where, for how long at most, and over how many connections.
 
@@ -121,7 +122,7 @@ class Connection:
     wants_logprobs: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Protocol:
     """All that the rest of the curator has to know of a service's protocol.
 

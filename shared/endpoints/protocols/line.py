@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -18,6 +17,8 @@ from aiohttp.connector import Connection
 from aiohttp.hdrs import CONTENT_LENGTH
 from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
 from yarl import URL
+
+from shared.value_class import value_class
 
 OK: Final = 200
 REMEMBERED: Final = 4_096
@@ -29,7 +30,7 @@ _LENGTH: Final = CONTENT_LENGTH.encode()
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
-@dataclass(unsafe_hash=True, slots=True)
+@value_class
 class Answer:
     """What came back: the status, the headers, and the body or what came of it."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from shared.endpoints.refusals.refusal import (
@@ -26,6 +25,7 @@ from shared.endpoints.refusals.refusal import (
     Unavailable,
     WrongAddress,
 )
+from shared.value_class import value_class
 
 WEB_PAGE: Final = "WEB_PAGE"
 """Stands among the words of an answer that is a page for people."""
@@ -40,7 +40,7 @@ _SWITCH_ON: Final = "switch the service on for the project"
 _MOVE: Final = "run it where the service is offered"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class BlameRow:
     """Answers that mean the same: those of a status that hold a word or say something.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -29,6 +28,7 @@ from shared.endpoints.refusals.refusal import (
     WrongAddress,
 )
 from shared.program.reporting.secret_mask import SecretMask
+from shared.value_class import value_class
 
 LONGEST_REASON: Final = 200
 """Characters of a server's message that are kept."""
@@ -62,7 +62,7 @@ _STATUSES: Final[Mapping[str, int]] = {
 """For an error within a reply that has a word in place of a number."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Error:
     """What an error says: ``label`` is the word that stands before its message."""
 

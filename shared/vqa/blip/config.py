@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from transformers import BlipConfig
 
+from shared.value_class import value_class
 
-@dataclass(frozen=True, slots=True)
+
+@value_class
 class TokenIds:
     """Special token ids: the decoder starts with ``start`` and stops at ``end``."""
 

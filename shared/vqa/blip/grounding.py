@@ -13,13 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import BlipForQuestionAnswering
 
+from shared.value_class import value_class
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.forward import answer_logits
 from shared.vqa.blip.inference import ImageMemory
@@ -39,7 +39,7 @@ REGIONS = f"gradient x attention, mean of heads, layer two thirds up, region mas
 """How regions are made, for signatures: overlaps of two ways must not stand side by side."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Regions:
     """Two sets of patches as boolean arrays of length P, and the maps they come from."""
 

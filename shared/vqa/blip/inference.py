@@ -9,11 +9,11 @@ is in no product that an answer depends on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from PIL import Image
 
+from shared.value_class import value_class
 from shared.vqa.answerer import Answer, in_order_of_images
 from shared.vqa.blip.config import token_ids
 from shared.vqa.blip.text import token_lists
@@ -30,7 +30,7 @@ from shared.vqa.inputs.preprocessing import pixel_values, to_device
 from shared.vqa.loaded import LoadedModel
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ImageMemory:
     """What answering needs of N images, computed once.
 

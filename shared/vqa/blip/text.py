@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from shared.value_class import value_class
 from shared.vqa.blip.config import TokenIds
 
 IGNORED_LABEL = -100
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class TokenBatch:
     """Token ids and their mask (1 for a real token), both ``(B, T)`` and padded on the right."""
 
@@ -25,7 +25,7 @@ class TokenBatch:
         return TokenBatch(self.ids_BT.to(device), self.mask_BT.to(device))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class AnswerBatch:
     """What the decoder reads and what it must say next, aligned, ``(B, T)``.
 

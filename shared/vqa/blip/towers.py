@@ -16,19 +16,19 @@ Shapes, besides those of the package: P packed tokens, K heads, E = D / K, S ans
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import BlipForQuestionAnswering
 from transformers.models.blip.modeling_blip_text import BlipTextAttention
 
+from shared.value_class import value_class
 from shared.vqa.blip.config import TokenIds
 from shared.vqa.blip.heads import joined_heads, split_heads
 from shared.vqa.greedy import Decoded
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class KeysAndValues:
     """Keys and values of one attention layer, both ``(.., K, tokens, E)``."""
 
@@ -36,7 +36,7 @@ class KeysAndValues:
     values: torch.Tensor
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Packed:
     """Questions without padding: all their tokens in one row, question after question.
 

@@ -6,7 +6,6 @@ Both together are the tokens that the processor returns for the question, one by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from PIL import Image
 from transformers import PretrainedConfig, ProcessorMixin
 
 from shared.errors import InputError
+from shared.value_class import value_class
 from shared.vqa.chat.processor import GIVE_ITS_PLACE, Picture
 from shared.vqa.inputs.instruction import Instruction
 
@@ -22,7 +22,7 @@ _PROBES: Final = ("What", "is it?", "0", "\u00c9", "\u8272")
 """Questions of which no two begin alike, whatever the tokenizer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Prefix:
     """What a model reads of a picture before any question.
 
@@ -39,7 +39,7 @@ class Prefix:
         return tuple(whole[own:]) if tuple(whole[:own]) == self.ids else None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PromptSplit:
     """Where prompts within one instruction are cut: so many tokens of the first probe are its own.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import torch
 from transformers import DynamicCache, PreTrainedModel, ProcessorMixin
 
 from shared.program.reporting.event_log import EventLog
+from shared.value_class import value_class
 from shared.vqa.chat.abilities import Keeping, follows_the_shape, keeping_of
 from shared.vqa.chat.features import image_features, on_device, without_pixels
 from shared.vqa.chat.keeping.cache import Shelf
@@ -35,7 +35,7 @@ _ROUNDING: Final = {torch.float32: 0.01, torch.float16: 0.1, torch.bfloat16: 0.3
 _QUESTIONS: Final = ("What is it?", "Is it one?")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ShortPrompt:
     """A whole prompt, shortened: tensors ``(1, T)``, of which ``prefix`` tokens are shared."""
 

@@ -7,16 +7,17 @@ longer. Positions run on from the prefix for every question, as if it stood ther
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import torch
+
+from shared.value_class import value_class
 
 PREFIX: Final = 0
 NOBODY: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Chunk:
     """Tokens that go through the network together: N rows of T places.
 

@@ -6,13 +6,14 @@ An adapter keeps the instruction that it was trained with beside its weights.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from shared.errors import InputError
 from shared.program.toml_files import read_toml
+from shared.value_class import value_class
 
 MAX_NEW_TOKENS: Final = 10
 PLACE: Final = "{question}"
@@ -21,7 +22,7 @@ ANY_CHAT_MODEL: Final = "*"
 """Stands for the type of all that have no prompt of their own."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Instruction:
     """A template with one place for the question, empty for the model's own way to be asked.
 

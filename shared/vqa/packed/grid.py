@@ -6,10 +6,11 @@ and is read again as ``(code - zero) * scale``. Scale and zero point are kept in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import torch
+
+from shared.value_class import value_class
 
 LARGEST_GROUP: Final = 64
 """Weights that share a scale: NF4's own number, and the one that HQQ's figures are given for."""
@@ -19,7 +20,7 @@ _SHRINK_NORM, _SHRINK_START, _SHRINK_GROWTH, _SHRINK_STEPS = 0.7, 10.0, 1.01, 20
 """HQQ's own settings."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Grid:
     """Scales and zero points of a weight's groups, both ``(O, G)`` in float16."""
 

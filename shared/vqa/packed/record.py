@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
+from shared.value_class import value_class
 
 PACKED_FILE: Final = "packed.json"
 WEIGHTS: Final = "model.safetensors"
 _VERSION: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PackedPart:
     """A weight ``(outputs, inputs)`` that is packed: the layers that share it, the first first."""
 
@@ -30,7 +31,7 @@ class PackedPart:
         return self.shape[1] // self.group
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class PackedRecord:
     """The packed parts of a model, and what it was made of.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import quote
 
 from shared.endpoints.keys.cloud_account import CloudAccount
@@ -12,9 +12,10 @@ from shared.endpoints.keys.key import Key
 from shared.endpoints.protocols.annotator import proxy_for
 from shared.endpoints.protocols.doors.addresses import cloud_models_url, server_and_version
 from shared.program.reporting.secret_mask import SecretMask
+from shared.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Door:
     """A model behind one of the two doors; ``mask`` hides what opens it.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
@@ -17,12 +16,13 @@ from google.auth import transport
 from google.auth.exceptions import TransportError
 
 from shared.endpoints.protocols.annotator import proxy_for
+from shared.value_class import value_class
 
 LONGEST_S: Final = 30.0
 """Longest wait for an answer, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Answer(transport.Response):
     status: int
     headers: Mapping[str, str]

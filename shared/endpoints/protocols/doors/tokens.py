@@ -15,6 +15,7 @@ from shared.endpoints.refusals.error_answers import LONGEST_REASON
 from shared.endpoints.refusals.refusal import InvalidKey, Refusal, Unavailable, Unreachable
 from shared.errors import InputError
 from shared.program.reporting.secret_mask import SecretMask
+from shared.value_class import value_class
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _WAY_OUT: Final = "log in again, or give credentials that serve"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class AccessToken:
     """A token, and the project that is charged for what a person asks, if one is named."""
 

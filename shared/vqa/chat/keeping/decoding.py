@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from transformers import Cache, LogitsProcessorList, PreTrainedModel
 
+from shared.value_class import value_class
 from shared.vqa.chat.abilities import follows_the_shape
 from shared.vqa.chat.rows import Chunk, Rows, first_chunk, next_chunk
 from shared.vqa.greedy import Decoded, end_tokens
@@ -32,7 +33,7 @@ class RowQuestion:
         return [*self.before, *self.own, *self.said]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Prefixes:
     """What was read of some pictures: a row each, filled in ``cache``.
 

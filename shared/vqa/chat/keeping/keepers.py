@@ -10,13 +10,13 @@ import copy
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 from transformers import Cache, DynamicCache, PreTrainedModel
 
 from shared.errors import InputError
+from shared.value_class import value_class
 from shared.vqa.chat.features import (
     Features,
     can_be_repeated,
@@ -34,7 +34,7 @@ QUESTIONS_TOGETHER: Final = 8
 """Of one picture and one length; each has a copy of what was kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Shared:
     """What the pictures of a memory are asked with; ``ends`` are tokens that end a text."""
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from transformers import PreTrainedModel
 
+from shared.value_class import value_class
 from shared.vqa.chat.abilities import window_of
 from shared.vqa.chat.features import (
     Features,
@@ -43,7 +44,7 @@ class _Group:
     starts: list[int]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Encoded:
     """Pictures of one shape after the vision tower: their inputs without pixels, and features."""
 
