@@ -5,12 +5,18 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-from curator.commands.help import EXAMPLES, GROUPS, ONCE_ARGUMENTS
-from shared.program.cli import run_program
-from shared.program.command_line.application import Command, application
-
 GARBAGE_THRESHOLD: Final = 20_000
-"""New objects after which garbage is looked for; Python's own is 700."""
+"""New objects after which garbage is looked for; Python's own is 700.
+
+What is imported stays, and requests leave little garbage: looking through it all again and again
+would cost a run's start a quarter, and the run a tenth.
+"""
+# Before all that takes long to import.
+gc.set_threshold(GARBAGE_THRESHOLD)
+
+from curator.commands.help import EXAMPLES, GROUPS, ONCE_ARGUMENTS  # noqa: E402
+from shared.program.cli import run_program  # noqa: E402
+from shared.program.command_line.application import Command, application  # noqa: E402
 
 COMMANDS: Final = {
     "run": Command(
@@ -73,9 +79,6 @@ app = application(
 
 def main() -> None:
     """Run the command line; never returns."""
-    # What is imported stays, and requests leave little garbage: looking through it all again and
-    # again would cost a run's start a quarter, and the run a tenth.
-    gc.set_threshold(GARBAGE_THRESHOLD)
     run_program(app, "curator")
 
 

@@ -169,6 +169,8 @@ def run(
         from curator.api import curate
         from shared.program.clock import stopwatch
 
+        service.load()
+
     if dry_run:
         # It takes what `curator plan` takes, which a run does without.
         from curator.commands.campaign.dry_run import say_what_would_be_done

@@ -31,5 +31,9 @@ class Service(StrEnum):
     @property
     def protocol(self) -> Protocol:
         """What its module tells of it."""
+        return self.load()
+
+    def load(self) -> Protocol:
+        """Return what its module tells of it, imported now: aiohttp takes a while."""
         protocol: Protocol = import_module(self.module).PROTOCOL
         return protocol

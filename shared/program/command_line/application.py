@@ -38,9 +38,7 @@ class Command:
 
     def load(self) -> Callable[..., Any]:
         """Return the function, its module imported."""
-        with garbage_left_alone():
-            module = import_module(self.module)
-        function: Callable[..., Any] = getattr(module, self.function)
+        function: Callable[..., Any] = getattr(import_module(self.module), self.function)
         return function
 
 
@@ -167,7 +165,9 @@ def _deferred(shown: _Shown, command: Command) -> type[TyperCommand]:
     class Deferred(TyperCommand):
         @cached_property
         def whole(self) -> Any:  # noqa: ANN401 - typer gives its commands no public type
-            return _command_of(shown, command)
+            # It imports the command's module, and pydantic by way of typer.
+            with garbage_left_alone():
+                return _command_of(shown, command)
 
         def make_context(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401
             return self.whole.make_context(*arguments, **more)
