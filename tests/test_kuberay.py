@@ -3,8 +3,9 @@
 Where the environment variable KUBERAY_CRDS names a folder with the operator's custom resource
 definitions (``helm-chart/kuberay-operator/crds`` of its repository), their whole schema is held to,
 with no field beyond it. Without them the fields are those of KubeRay's ``raycluster_types.go``
-(commit 026f143) and ``rayjob_types.go`` (f6ef3f7), read on 2026-11-29, and of Kubernetes' PodSpec
-as far as we use it.
+(commit 026f143), ``rayjob_types.go`` (f6ef3f7) and ``ray.io_rayjobs.yaml`` (037e91b), read on
+2026-11-29 and 30, and of Kubernetes' PodSpec as far as we use it; its own schema is held to where
+kubernetes-validate is installed.
 """
 
 from __future__ import annotations
@@ -129,6 +130,20 @@ def test_a_manifest_passes_the_operators_own_schema(name: str) -> None:
     jsonschema.validate(manifest, strict(schema))
 
 
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_kubernetes_itself_takes_the_pods(name: str) -> None:
+    kubernetes = pytest.importorskip("kubernetes_validate", reason="needs kubernetes-validate")
+    cluster = cluster_of(name)
+    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    pods = [{"metadata": {"name": name}, **group["template"]} for group in groups]
+    newest = kubernetes.latest_version()
+    for pod in pods:
+        kubernetes.validate({"apiVersion": "v1", "kind": "Pod", **pod}, newest, strict=True)
+    pods[0]["spec"]["containers"][0]["resource"] = {}
+    with pytest.raises(kubernetes.ValidationError, match="resource"):
+        kubernetes.validate({"apiVersion": "v1", "kind": "Pod", **pods[0]}, newest, strict=True)
+
+
 def strict(schema: Any) -> Any:
     """Return a schema that takes no field that it does not name, which Kubernetes would drop."""
     if isinstance(schema, list):
@@ -189,5 +204,5 @@ def test_docker_takes_the_image_of_each_part() -> None:
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
     assert {pin for pin in pins if pin.startswith(("torch==", "torchvision=="))} <= set(ran.split())
     # Last, no process of root's.
-    assert [value for name, value in steps if name == "USER"] == ["ray"]
+    assert [value for name, value in steps if name == "USER"] == ["1000"]
     assert names.index("USER") > max(at for at, name in enumerate(names) if name == "RUN")
