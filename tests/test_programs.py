@@ -115,6 +115,17 @@ def test_what_needs_no_torch_starts_without_it(typed: str) -> None:
     assert {"torch", "transformers", "ray"} & set(imported) == set()
 
 
+def test_scoring_a_file_imports_no_library_of_models(tmp_path: Path) -> None:
+    file = tmp_path / "p.csv"
+    file.write_text("question,answer,prediction\nWhat is it?,a lamp,a lamp\n")
+    typed = ("score", str(file), "--metrics", "exact_match", "--out", str(tmp_path / "run"))
+    ended = ran("-c", IMPORTED, "evaluator", *typed)
+    assert ended.returncode == 0, ended.stderr
+    imported = set(ended.stderr.splitlines()[-1].split())
+    assert "evaluator.runs.score_files" in imported
+    assert {"torch", "transformers", "ray", "huggingface_hub", "pandas"} & imported == set()
+
+
 @pytest.mark.parametrize(
     ("program", "commands"),
     [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,6 +36,7 @@ from evaluator.commands.given.options import (
 from evaluator.endpoints.address.options import IN_FLIGHT
 from evaluator.metrics.text_models.names import AUTOMATIC, MINILM
 from shared.program.command_line.next_step import tell_next
+from shared.program.process.garbage import garbage_left_alone
 
 if TYPE_CHECKING:
     from evaluator.runs.score_files import ScoredFile
@@ -94,19 +96,26 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score files of predictions; no model is needed."""
-    from evaluator.runs.score_files import score_files, write_run_folders
-    from evaluator.runs.settings import ScoreSettings
-    from shared.program.clock import SystemClock
-
-    settings = ScoreSettings.model_validate(context.params)
-    scored = score_files(settings, SystemClock())
-    if settings.out is not None:
-        write_run_folders(scored, settings.out, settings, SystemClock().now())
+    # A judge is waited for, and what waiting leaves behind adds up.
+    with nullcontext() if judge else garbage_left_alone():
+        settings, scored = _scored(context.params)
     if settings.as_json:
         _print_json(scored)
     else:
         _print_tables(scored)
         tell_next(*_next(settings, list(scored)))
+
+
+def _scored(given: Mapping[str, Any]) -> tuple[ScoreSettings, dict[str, ScoredFile]]:
+    from evaluator.runs.score_files import score_files, write_run_folders
+    from evaluator.runs.settings import ScoreSettings
+    from shared.program.clock import SystemClock
+
+    settings = ScoreSettings.model_validate(given)
+    scored = score_files(settings, SystemClock())
+    if settings.out is not None:
+        write_run_folders(scored, settings.out, settings, SystemClock().now())
+    return settings, scored
 
 
 def _next(settings: ScoreSettings, names: Sequence[str]) -> list[str]:

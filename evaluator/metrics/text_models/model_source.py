@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
 from evaluator.metrics.text_models.names import MINILM
 from shared.errors import AboVqaError, InputError
 from shared.files.digests import file_digest
@@ -102,6 +99,14 @@ def _from_folder(name: str, folder: Path) -> ModelSource:
 
 
 def _from_hub(name: str) -> ModelSource:
+    # A quarter of a second to import: the usual model lies in a package.
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
+    from huggingface_hub.errors import (  # noqa: PLC0415
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
+
     try:
         folder = Path(snapshot_download(name, allow_patterns=list(_WANTED_FILES)))
     except HFValidationError as error:

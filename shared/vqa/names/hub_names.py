@@ -7,9 +7,6 @@ import re
 from pathlib import Path
 from typing import Final
 
-from huggingface_hub import try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
-
 from shared.program.command_line.nearest import nearest
 
 _OWNER_AND_NAME: Final = 2
@@ -54,6 +51,10 @@ def hub_id_of(url: str) -> str:
 
 
 def _was_fetched(name: str) -> bool:
+    # A quarter of a second to import, and few names stand beside a folder that is called so.
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+
     try:
         return isinstance(try_to_load_from_cache(name, "config.json"), str)
     except HFValidationError:
