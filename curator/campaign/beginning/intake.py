@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from curator.catalog import MAY_APPEAR, Catalog, Skipped, nothing_usable
@@ -101,17 +102,16 @@ async def _add(
     skipped = Skipped()
 
     def counted() -> Iterator[Listing]:
-        number = 0
-        for number, listing in enumerate(catalog.listings(skipped), start=1):
+        listings, number = catalog.listings(skipped), 0
+        while some := list(islice(listings, _COUNTED_AT_ONCE)):
             if stop.requested:
                 raise StopRequested
-            if not number % _COUNTED_AT_ONCE:
-                count(_COUNTED_AT_ONCE)
-            yield listing
+            number += len(some)
+            count(len(some))
+            yield from some
         if not number:
             # Within the transaction, so that nothing is written.
             raise nothing_usable(catalog, skipped)
-        count(number % _COUNTED_AT_ONCE)
 
     added = await ledger.add_catalog(
         _source(catalog),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import html
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -31,6 +31,8 @@ _ESCAPED_LINE_END: Final = re.compile(r"(?:\\r)?\\n(?![a-z])")
 """A line's end as WooCommerce writes it."""
 _NAMES: Final = ("name", "key", "label", "attribute", "attribute_name", "trait_type")
 _VALUES: Final = ("value", "attribute_value", "values", "options", "option")
+_LONGEST_REMEMBERED: Final = 100
+_MOST_REMEMBERED: Final = 1_000
 _NOTHING: Final = frozenset({"nan", "none", "null", "nil", "n/a", "na", "-", "\\n"})
 _LONGEST_NOTHING: Final = max(map(len, _NOTHING))
 
@@ -130,6 +132,34 @@ def plain_text(cell: str) -> str:
     if text[:1] in _OPENING:
         text = _unpacked(text)
     return "" if len(text) <= _LONGEST_NOTHING and _is_nothing(text) else text
+
+
+def said(cell: str) -> str:
+    """Return what a cell says of a product: its ``plain_text``, but no address of the web."""
+    text = plain_text(cell)
+    return "" if "//" in text and is_web_address(text) else text
+
+
+class Remembered(dict[str, str]):
+    """What cells of one column say, where many say the same, such as a colour; by the cell."""
+
+    def __missing__(self, cell: str) -> str:
+        """Return what a cell says that is not remembered."""
+        text = said(cell)
+        if len(cell) <= _LONGEST_REMEMBERED:
+            if len(self) >= _MOST_REMEMBERED:
+                self.clear()
+            self[cell] = text
+        return text
+
+
+def reader_of(first: Sequence[str]) -> Callable[[str], str]:
+    """Return what tells what a column's cells say: ``said``, or quicker where the ``first`` repeat.
+
+    As it is a method of a dictionary, most cells are told without running any Python.
+    """
+    repeats = 2 * len(set(first)) <= len(first)
+    return Remembered().__getitem__ if repeats else said
 
 
 def packed_fields(cell: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.tables.columns import Layout
@@ -13,16 +13,11 @@ _REMEMBERED: Final = 10_000
 """Products whose variations may stand anywhere below them."""
 
 
-class Completed(NamedTuple):
-    """A row's product, empty if it has no id, and its cells; whether it only goes on with it.
+Completed = tuple[str, str, Sequence[str], bool]
+"""A row's product, empty if it has no id; its group; its cells; whether it only goes on with it.
 
-    ``group`` is what this product and others are variants of; empty where the table does not tell.
-    """
-
-    product: str
-    group: str
-    cells: Sequence[str]
-    goes_on: bool = False
+The group is what this product and others are variants of; empty where the table does not tell.
+"""
 
 
 class Products:
@@ -35,23 +30,27 @@ class Products:
         self._kind = places.get(shop.kind)
         self._parent = places.get(shop.parent)
         self._sku = places.get("sku")
+        # Where nothing tells one row's product from another's, each is one.
+        self._is_apart = (layout.product, layout.group, self._kind, self._parent) == (None,) * 4
         self._id = ""
         self._above: Sequence[str] = [""] * len(columns)
         self._parents: OrderedDict[str, Sequence[str]] = OrderedDict()
 
     def completed(self, cells: Sequence[str]) -> Completed:
         """Return a row with the texts of its product."""
+        if self._is_apart:
+            return "", "", cells, False
         product = self._cell(cells, self._layout.product)
         if self._goes_on(cells, product):
             group = self._group(self._above, self._id)
-            return Completed(self._id, group, self._filled(cells, self._above), goes_on=True)
+            return self._id, group, self._filled(cells, self._above), True
         self._id, self._above = product, cells
         if self._parent is not None:
             parent = self._parents.get(self._cell(cells, self._parent))
             if parent is not None:
-                return Completed(product, self._group(cells, product), self._filled(cells, parent))
+                return product, self._group(cells, product), self._filled(cells, parent), False
             self._remember(cells, product)
-        return Completed(product, self._group(cells, product), cells)
+        return product, self._group(cells, product), cells, False
 
     def _group(self, cells: Sequence[str], product: str) -> str:
         if self._layout.group is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from curator.catalog.catalog import AsGiven
 from curator.catalog.finding.by_id import PicturesById
@@ -19,7 +19,7 @@ from curator.catalog.rows.row import Row, Rows
 from curator.catalog.shops.registry import shop_of
 from curator.catalog.shops.shop import ShopTable
 from curator.catalog.skipped import Reason, Skipped
-from curator.catalog.tables.cells import packed_fields, picture_names, plain_text
+from curator.catalog.tables.cells import packed_fields, picture_names, plain_text, reader_of, said
 from curator.catalog.tables.columns import Layout, id_columns, layout_of, own_names
 from curator.catalog.tables.products import Products
 from shared.errors import InputError
@@ -101,12 +101,7 @@ class TableCatalog:
     def listings(self, skipped: Skipped) -> Iterator[Listing]:
         """Yield one listing for each image of a row; repeated ones are the ledger's to tell."""
         with self._opened() as (rows, reader):
-            width = len(rows.columns)
-            for row in rows.all:
-                if len(row.cells) == width:
-                    yield from reader.listings(row, skipped)
-                else:
-                    skipped.add(Reason.LONG_ROW, f"line {row.line}")
+            yield from reader.listings(rows, skipped)
 
     def urls(self) -> Iterator[str]:
         """Yield the URLs by which rows name pictures, in order, with repeats."""
@@ -121,9 +116,9 @@ class TableCatalog:
             shop = shop_of(rows.columns)
             layout, locator = self._layout(rows, shop)
             products = Products(rows.columns, layout, shop)
-            several = [text for text in layout.texts if text[0] not in layout.captions]
-            texts = _texts(layout.texts), _texts(several)
-            yield rows, _RowReader(layout, locator, products, *texts)
+            texts = _texts(rows, layout)
+            several = [text for text in texts if text.place not in layout.captions]
+            yield rows, _RowReader(layout, locator, products, texts, several)
 
     def _layout(self, rows: Rows, shop: ShopTable) -> tuple[Layout, Locator]:
         """Return what columns are for, and what finds what they name: ids if need be."""
@@ -146,12 +141,21 @@ class TableCatalog:
             return layout, by_id
 
 
-_Texts = tuple[tuple[str, ...], tuple[int, ...]]
+class _Text(NamedTuple):
+    """A column that says something of products: its place, its name, and what reads its cells."""
+
+    place: int
+    name: str
+    said: Callable[[str], str]
 
 
-def _texts(columns: Sequence[tuple[int, str]]) -> _Texts:
-    """Return the names and the places of columns, each in a row of its own."""
-    return tuple(name for _, name in columns), tuple(place for place, _ in columns)
+def _texts(rows: Rows, layout: Layout) -> list[_Text]:
+    whole = [row.cells for row in rows.first if len(row.cells) == len(rows.columns)]
+    return [
+        _Text(place, name, reader_of([cells[place] for cells in whole]))
+        for place, name in layout.texts
+        if name
+    ]
 
 
 @value_class
@@ -165,28 +169,34 @@ class _RowReader:
     layout: Layout
     locator: Locator
     products: Products
-    texts: _Texts
-    texts_of_several: _Texts
+    texts: Sequence[_Text]
+    texts_of_several: Sequence[_Text]
 
-    def listings(self, row: Row, skipped: Skipped) -> Sequence[Listing]:
-        product, group, cells, goes_on = self.products.completed(row.cells)
-        paths = self._only_path(row)
-        if not paths:
+    def listings(self, rows: Rows, skipped: Skipped) -> Iterator[Listing]:
+        """Yield a listing for each picture of a row, in order, counting what is left out."""
+        # In one go and with names of its own, for a table may have millions of rows.
+        width, only, *others = len(rows.columns), *self.layout.images
+        completed, is_path, told = self.products.completed, self.locator.is_path, self._metadata
+        for row in rows.all:
+            line, own = row
+            if len(own) != width:
+                skipped.add(Reason.LONG_ROW, f"line {line}")
+                continue
+            product, group, cells, goes_on = completed(own)
+            path = own[only]
+            if not others and is_path(path):
+                metadata = told(cells, self.texts)
+                yield Listing(product or path, ImageRef(path, path), metadata, group)
+                continue
             names = self.names(row)
             if not names and not goes_on:
-                skipped.add(Reason.WITHOUT_IMAGE, f"line {row.line}")
-            paths = self._paths(names, skipped)
-            if not paths:
-                return ()
-        metadata = self._metadata(cells, has_captions=len(paths) == 1)
-        listing_id = product or paths[0]
-        return [Listing(listing_id, ImageRef(path, path), metadata, group) for path in paths]
-
-    def _only_path(self, row: Row) -> Sequence[str]:
-        if len(self.layout.images) > 1:
-            return ()
-        cell = row.cells[self.layout.images[0]]
-        return (cell,) if self.locator.is_path(cell) else ()
+                skipped.add(Reason.WITHOUT_IMAGE, f"line {line}")
+            if paths := self._paths(names, skipped):
+                # Of several pictures in a row, a caption is about one: nobody knows which.
+                texts = self.texts if len(paths) == 1 else self.texts_of_several
+                metadata, listing_id = told(cells, texts), product or paths[0]
+                for path in paths:
+                    yield Listing(listing_id, ImageRef(path, path), metadata, group)
 
     def names(self, row: Row) -> list[str]:
         """Return the names, paths or URLs of a row's pictures."""
@@ -202,17 +212,16 @@ class _RowReader:
                 paths[place] = None
         return list(paths)
 
-    def _metadata(self, cells: Sequence[str], *, has_captions: bool) -> dict[str, str]:
-        # Of several pictures in a row, a caption is about one: nobody knows which.
-        names, places = self.texts if has_captions else self.texts_of_several
-        texts = dict(zip(names, map(plain_text, map(cells.__getitem__, places)), strict=True))
-        for name, value in self.layout.attributes:
-            texts[plain_text(cells[name])] = plain_text(cells[value])
+    def _metadata(self, cells: Sequence[str], columns: Sequence[_Text]) -> dict[str, str]:
+        texts = {}
+        for place, name, told in columns:
+            if text := told(cells[place]):
+                texts[name] = text
+        if not self.layout.attributes and self.layout.packed is None:
+            return texts
+        for named_by, value in self.layout.attributes:
+            texts[plain_text(cells[named_by])] = said(cells[value])
         if self.layout.packed is not None:
-            texts |= packed_fields(cells[self.layout.packed])
-        texts.pop("", None)
-        return {
-            name: text
-            for name, text in texts.items()
-            if text and ("//" not in text or not is_web_address(text))
-        }
+            packed = packed_fields(cells[self.layout.packed])
+            texts |= {name: "" if is_web_address(text) else text for name, text in packed.items()}
+        return {name: text for name, text in texts.items() if name and text}

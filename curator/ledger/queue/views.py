@@ -21,8 +21,9 @@ WHERE campaign_id = :campaign_id AND state = :along AND asked_with IN (
 )
 """
 # A listing may have one image twice in different words; what is told must be true of all pictures.
+# Not all builds wrote it with the same spaces.
 _WAITING: Final = """
-SELECT work.item_id, work.attempts, items.image_path, items.listing_id, items.metadata
+SELECT work.item_id, work.attempts, items.image_path, items.listing_id, json(items.metadata)
 FROM work JOIN items ON items.id = work.item_id
 WHERE work.campaign_id = :campaign_id AND work.state = :pending AND NOT {held}
 ORDER BY items.id

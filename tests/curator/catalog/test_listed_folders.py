@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from curator.catalog import Reason, Skipped, open_catalog
@@ -43,3 +45,20 @@ def test_pictures_that_come_while_a_table_is_read_are_found(shelf):
         next(listings)
     (shelf / "img" / "gone.jpg").touch()
     assert {"img/gone.jpg", "img/nowhere.jpg"} <= {listing.image.path for listing in listings}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_line_within_a_files_name_is_no_name(shelf):
+    (shelf / "img" / "x\ngone.jpg").touch()
+    (shelf / "img" / "folder.jpg\nnowhere.jpg\n.jpg").touch()
+    skipped = Skipped()
+    assert len(list(open_catalog(shelf / "t.csv").listings(skipped))) == MANY + 3
+    assert skipped.counts == {Reason.MISSING: 3}
+
+
+def test_a_path_from_the_systems_root_is_not_taken_for_one_of_the_folder(shelf):
+    (shelf / "plain.csv").write_text("image\n" + f"{shelf}/img/0.jpg\n" * (MANY - 1) + "/9.jpg\n")
+    skipped = Skipped()
+    found = [each.image.path for each in open_catalog(shelf / "plain.csv").listings(skipped)]
+    assert found == ["img/0.jpg"] * (MANY - 1)
+    assert sum(skipped.counts.values()) == 1

@@ -81,6 +81,18 @@ def test_shifted_rows_are_counted_and_never_misread_and_a_name_may_hold_a_comma(
     assert skipped.first[Reason.LONG_ROW] == "line 3"
 
 
+def test_a_column_that_begins_with_what_repeats_is_read_to_its_end(shop):
+    cells = ["<b>Oak</b>", "", "Oak", "nan"] * 60
+    cells += [f"{number} kg" for number in range(1_100)]
+    cells += ["<i>Oak</i> " * 40, "https://s.example/1", "<b>Oak</b>"]
+    text = table(("id", "image", "material"), *((str(n), "a.jpg", c) for n, c in enumerate(cells)))
+    listings, _ = shop(text, "a.jpg")
+    said = [metadata.get("material", "") for *_, metadata in listings]
+    assert said[:240] == ["Oak", "", "Oak", ""] * 60
+    assert said[240:-3] == [f"{number} kg" for number in range(1_100)]
+    assert said[-3:] == [" ".join(["Oak"] * 40), "", "Oak"]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_end_as_any_machine_ends_them_also_in_long_tables(shop, end):
     rows = [f"{number},a.jpg,{'x' * 50}" for number in range(3_000)]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 from curator.ledger import (
     Campaign,
     Ledger,
+    Progress,
 )
 from curator.ledger.queue import campaigns, opinions
 from shared.endpoints.keys.asked_model import AskedModel
@@ -51,6 +55,18 @@ async def test_a_shuffled_order_stays_and_new_listings_queue_behind(ledger):
     after = await places(ledger, campaign_id)
     assert after[:40] == before
     assert sorted(after[40:]) == [f"L{n}" for n in range(40, 60)] != after[40:]
+
+
+async def test_many_are_counted_at_once_and_further_ones_one_by_one(ledger, tmp_path):
+    campaign_id = await enrolled(ledger, 10_000)
+    assert await ledger.progress(campaign_id) == Progress(10_000, 0, 0)
+    await ledger.add_catalog("src", "f2", "images", listings(10_003), 2.0)
+    await ledger.enrol(CAMPAIGN, 2.0)
+    assert await ledger.progress(campaign_id) == Progress(10_003, 0, 0)
+    with closing(sqlite3.connect(tmp_path / "l.db")) as database:
+        counted = "SELECT state, count(*) FROM work GROUP BY state"
+        tallied = "SELECT state, items FROM work_tallies"
+        assert database.execute(tallied).fetchall() == database.execute(counted).fetchall()
 
 
 async def test_second_opinions_are_found_without_going_through_all_pairs(ledger, tmp_path):
