@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from evaluator.answering.messages import ModelFacts
 from shared.errors import InputError
 from shared.questions.folding import AS_IT_COMES
 from shared.vqa.answerer import Answer
+from shared.vqa.inputs.instruction import Instruction
 
 if TYPE_CHECKING:
     from shared.onnx_vqa.runtime import OnnxVqa
@@ -66,7 +68,8 @@ class BundleAnswerer:
 
     def remember(self, images: Sequence[NDArray[np.float32]]) -> Any:  # noqa: ANN401 (its family's)
         """Encode the images."""
-        return self._bundle.remember(images)
+        with _told():
+            return self._bundle.remember(images)
 
     def answer(
         self,
@@ -75,16 +78,38 @@ class BundleAnswerer:
         questions: Sequence[str],
     ) -> list[Answer]:
         """Answer each question about its image, greedily."""
-        answers = self._bundle.answer(memory, image_of, questions)
+        with _told():
+            answers = self._bundle.answer(memory, image_of, questions)
         return [Answer(answer.text, answer.confidence) for answer in answers]
 
 
-def _loaded(folder: str) -> OnnxVqa:
+def bundle_instruction(folder: str) -> Instruction:
+    """Return how a bundle asks, as its run records it.
+
+    Raises:
+        InputError: it is damaged, or of another format.
+    """
+    from shared.onnx_vqa.manifest import read_manifest, template_of  # noqa: PLC0415 (an extra)
+
+    with _told():
+        manifest = read_manifest(Path(folder).expanduser())
+    return Instruction(template_of(manifest), manifest.get("max_new_tokens"))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what is wrong with a bundle as what is wrong with what was given."""
     from shared.onnx_vqa.manifest import BundleError  # noqa: PLC0415 (an extra)
-    from shared.onnx_vqa.runtime import OnnxVqa  # noqa: PLC0415
 
     try:
-        # Replicas that share a machine share its cores as torch's would.
-        return OnnxVqa(Path(folder).expanduser(), torch.get_num_threads())
+        yield
     except BundleError as error:
         raise InputError(f"{error}; export the model again") from error
+
+
+def _loaded(folder: str) -> OnnxVqa:
+    from shared.onnx_vqa.runtime import OnnxVqa  # noqa: PLC0415 (an extra)
+
+    with _told():
+        # Replicas that share a machine share its cores as torch's would.
+        return OnnxVqa(Path(folder).expanduser(), torch.get_num_threads())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from evaluator.answering.bundle import bundle_instruction
 from shared.errors import InputError
 from shared.images.source import image_source
 from shared.images.stores import is_url
@@ -77,6 +78,8 @@ def replica_settings(
         require_instruction(model, instruction)
     elif instruction != NO_INSTRUCTION:
         raise InputError(f"{model}: an exported model takes no --prompt and no --max-new-tokens")
+    else:
+        instruction = bundle_instruction(model)
     limit_of_adapters(asked)
     return ReplicaSettings(
         model=str(Path(model).resolve()) if Path(source).is_dir() and model == source else model,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from shared.onnx_vqa.manifest import engine_of
+from shared.onnx_vqa.manifest import MANIFEST, BundleError, engine_of
 
 
 class Graph(Protocol):
@@ -21,16 +21,45 @@ class Graph(Protocol):
 
 def loaded_graphs(folder: Path, manifest: Mapping[str, Any], threads: int) -> dict[str, Graph]:
     """Return a bundle's graphs by name; ``threads`` are those of each product, 0 for one a core."""
-    engine, providers = engine_of(manifest), manifest.get("providers", ())
-    if engine == "litert":
-        return {
-            name: _LiteRtGraph(folder / file, threads, manifest["outputs"][name])
-            for name, file in manifest["graphs"].items()
-        }
-    load = _OpenVinoGraph if engine == "openvino" else _session
     return {
-        name: load(folder / file, threads, providers) for name, file in manifest["graphs"].items()
+        name: _Told(folder / file, manifest, name, threads)
+        for name, file in manifest["graphs"].items()
     }
+
+
+class _Told:
+    """A graph whose engine's errors, which have no class in common, are told as the bundle's."""
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any], name: str, threads: int) -> None:
+        self._path = path
+        try:
+            self._graph = _loaded(path, manifest, name, threads)
+        except ImportError:
+            raise
+        except Exception as error:
+            raise BundleError(f"{path}: cannot be loaded ({_line(error)})") from error
+
+    def run(self, names: list[str], inputs: dict[str, Any], /) -> list[Any]:
+        try:
+            return self._graph.run(names, inputs)
+        except Exception as error:
+            raise BundleError(
+                f"{self._path}: does not run as {MANIFEST} says ({_line(error)})"
+            ) from error
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _loaded(path: Path, manifest: Mapping[str, Any], name: str, threads: int) -> Graph:
+    match engine_of(manifest):
+        case "litert":
+            return _LiteRtGraph(path, threads, manifest["outputs"][name])
+        case "openvino":
+            return _OpenVinoGraph(path, threads)
+        case _:
+            return _session(path, threads, manifest.get("providers", ()))
 
 
 def _session(path: Path, threads: int, wished: Sequence[str]) -> Graph:
@@ -39,7 +68,8 @@ def _session(path: Path, threads: int, wished: Sequence[str]) -> Graph:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    # What goes wrong is in the error.
+    options.log_severity_level = 4
     there = onnxruntime.get_available_providers()
     providers = [*(name for name in wished if name in there), "CPUExecutionProvider"]
     session: Graph = onnxruntime.InferenceSession(path, options, providers=providers)
@@ -65,7 +95,7 @@ def openvino_unreported() -> Any:  # noqa: ANN401 (a module)
 
 
 class _OpenVinoGraph:
-    def __init__(self, path: Path, threads: int, _: Sequence[str]) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
         openvino = openvino_unreported()
         # Some processors would compute in fewer bits unless told.
         settings: dict[str, Any] = {

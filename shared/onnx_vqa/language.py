@@ -16,6 +16,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from shared.onnx_vqa.engines import Graph
+from shared.onnx_vqa.manifest import MANIFEST, BundleError
 from shared.onnx_vqa.words import (
     Answer,
     Floats,
@@ -59,6 +60,11 @@ class LanguageGraphs:
         layers, heads, size = self._manifest["cache"]
         nothing = np.zeros((layers, 1, heads, 0, size), dtype=np.float32)
         is_picture_P = self._before < 0
+        if is_picture_P.sum() != tokens_1LD.shape[1]:
+            raise BundleError(
+                f"{MANIFEST}: damaged, picture.before has places for {is_picture_P.sum()} of "
+                f"{tokens_1LD.shape[1]} tokens"
+            )
         picture_1PD = np.zeros((1, len(self._before), tokens_1LD.shape[-1]), dtype=np.float32)
         picture_1PD[0, is_picture_P] = tokens_1LD[0]
         _, keys, values = self._step(
@@ -93,6 +99,8 @@ class LanguageGraphs:
         stands_for_picture = self._picture["token"]
         if stands_for_picture is None:
             return rows
+        if any(stands_for_picture not in row for row in rows):
+            raise BundleError(f"{MANIFEST}: damaged, its prompt has no picture.token")
         return [row[len(row) - row[::-1].index(stands_for_picture) :] for row in rows]
 
     def _decode(

@@ -111,7 +111,12 @@ def _main(arguments: Sequence[str]) -> int:
     except (OSError, UnreadablePicture) as error:
         print(f"{arguments[0]}: not a readable image ({error})", file=sys.stderr)
         return 2
-    for question, answer in zip(arguments[1:], model.ask(picture, *arguments[1:]), strict=True):
+    try:
+        answers = model.ask(picture, *arguments[1:])
+    except BundleError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for question, answer in zip(arguments[1:], answers, strict=True):
         print(f"{question}: {answer.text} ({answer.confidence:.2f})")
     return 0
 

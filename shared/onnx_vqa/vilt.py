@@ -13,6 +13,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from shared.onnx_vqa.engines import Graph
+from shared.onnx_vqa.manifest import MANIFEST, BundleError
 from shared.onnx_vqa.words import Answer, Floats, image_by_image, padded, token_rows
 
 Patches = tuple[Floats, ...]
@@ -48,9 +49,11 @@ class ViltGraphs:
         [logits_BV] = self._classify.run(
             ["logits"], {"ids": ids_BT, "mask": mask_BT, "patches": patches_LD}
         )
+        labels = self._manifest["labels"]
+        if len(labels) != logits_BV.shape[-1]:
+            raise BundleError(f"{MANIFEST}: damaged, {len(labels)} labels of {logits_BV.shape[-1]}")
         best_B = logits_BV.argmax(-1)
         logits_B = logits_BV[np.arange(len(best_B)), best_B].astype(np.float64)
-        labels = self._manifest["labels"]
         return [
             Answer(labels[best], float(p))
             for best, p in zip(best_B, 1 / (1 + np.exp(-logits_B)), strict=True)

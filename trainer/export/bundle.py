@@ -72,6 +72,7 @@ def write_bundle(
     said = {
         **_format(exportable, target),
         "variant": variant.value,
+        "template": model.instruction.template,
         "architecture": architecture(model.network.config),
         "model": provenance.model,
         "revision": provenance.revision,

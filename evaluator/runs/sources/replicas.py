@@ -72,7 +72,7 @@ class ReplicaSource:
             "adapter": self._replica.adapter,
             "adapter_sha256": "" if single is None else adapter_digest(single),
             "prompt": self._replica.instruction.template,
-            "max_new_tokens": settings.instruction.longest_answer,
+            "max_new_tokens": self._replica.instruction.longest_answer,
             "grounding": REGIONS if with_regions else "",
         }
 

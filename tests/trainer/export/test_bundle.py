@@ -16,6 +16,8 @@ from PIL import Image
 from evaluator.__main__ import app as evaluator
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import replica_settings
+from evaluator.runs.settings import RunSettings
+from evaluator.runs.sources.replicas import ReplicaSource
 from shared.corpus import write_pairs
 from shared.errors import InputError
 from shared.onnx_vqa import MANIFEST, is_bundle
@@ -28,6 +30,7 @@ from shared.vqa.inputs.instruction import Instruction
 from shared.vqa.inputs.preprocessing import pixel_values
 from tests.models import QUESTIONS, SHAPE, load_float
 from tests.trainer.export.answers import answers_of_bundle, answers_of_model
+from tests.trainer.export.damages import told_of
 from trainer.export.bundle import (
     RUNTIME,
     Provenance,
@@ -249,6 +252,10 @@ def changed(**changes):
         (MANIFEST, changed(tokens={}), "tokens lacks end, pad"),
         (MANIFEST, changed(image={"width": 8}), "image lacks mean, resample"),
         (MANIFEST, changed(engine="x"), "made for 'x'"),
+        (MANIFEST, changed(tokens={"start": 1, "end": [], "pad": 0}), "tokens.end is no int"),
+        (MANIFEST, changed(prompt={"before": 1, "after": ""}), "prompt.before is no str"),
+        (MANIFEST, changed(max_new_tokens=0), "max_new_tokens is 0, and has to be above 0"),
+        (MANIFEST, changed(model=None), "model is no str"),
     ],
 )
 def test_a_damaged_bundle_is_refused_in_one_line(bundles, tmp_path, file, damage, said):
@@ -257,6 +264,30 @@ def test_a_damaged_bundle_is_refused_in_one_line(bundles, tmp_path, file, damage
     damage(folder / file)
     with pytest.raises(BundleError, match=said):
         OnnxVqa(folder)
+
+
+@pytest.mark.slow
+def test_a_manifest_that_was_damaged_by_hand_answers_or_is_refused_in_one_line(bundles, tmp_path):
+    said = told_of(bundles / "int4", tmp_path / "damaged")
+    assert len(said) > 100
+    assert not [line for line in said if "\n" in line]
+
+
+def test_a_run_of_a_bundle_records_the_prompt_that_it_was_exported_with(
+    bundles, original, tmp_path
+):
+    template, bundle = "{question} green {question}", tmp_path / "bundle"
+    model = replace(load_float(original), instruction=Instruction(template))
+    exportable = exportable_blip(model)
+    write_bundle(bundles, exportable, Variant.FLOAT32, Provenance("tiny", "r1", ""), bundle)
+    settings = RunSettings(data=str(tmp_path), model=str(bundle), out=tmp_path / "run")
+    assert ReplicaSource(settings, str(tmp_path)).facts(with_regions=False)["prompt"] == template
+    # Bundles of before said what stands around a question alone.
+    manifest = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
+    assert manifest.pop("template") == template
+    (bundle / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    facts = ReplicaSource(settings, str(tmp_path)).facts(with_regions=False)
+    assert (facts["prompt"], facts["max_new_tokens"]) == (template, 10)
 
 
 def test_a_damaged_bundle_on_a_device_says_so(bundles, tmp_path):

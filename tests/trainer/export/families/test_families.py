@@ -15,6 +15,7 @@ from shared.vqa.families import load_answerer
 from shared.vqa.quantization import Quantization
 from tests.chat_models.whole import save_llava
 from tests.families import IMAGE_SIDE, save_blip2_opt, save_vilt
+from tests.trainer.export.damages import told_of
 from trainer.export.bundle import Provenance, write_bundle, write_graphs
 from trainer.export.families.opening import opened_exportable
 from trainer.export.variants import Variant
@@ -80,6 +81,12 @@ def test_an_answer_does_not_depend_on_what_is_asked_beside_it(exported, pictures
             [alone] = bundle.ask(pictures[0], question)
             assert alone.text == wanted.text
             assert alone.confidence == pytest.approx(wanted.confidence, rel=1e-2)
+
+
+def test_a_manifest_that_was_damaged_by_hand_answers_or_is_refused_in_one_line(exported, tmp_path):
+    said = told_of(exported / "float32", tmp_path / "damaged")
+    assert len(said) > 100
+    assert not [line for line in said if "\n" in line]
 
 
 def test_pixels_are_those_of_the_processor(exported, pictures):
