@@ -181,10 +181,15 @@ class Consequences:
         else:
             log.info("model_takes_no_such_form", model=model, asked_in=refusal.form, why=reason)
 
-    def refuse(self, tried: Try, refusal: BadRequest) -> Sequence[Job]:
+    def refuse(self, tried: Try, refusal: BadRequest) -> Sequence[Job] | Again:
         """Find out whose fault a refused request is: the item's, the key's or the model's."""
         item, reason, source = tried.item, refusal.reason, source_of(tried.lease)
         self.serving.taken(tried)
+        if tried.is_proof:
+            # A refusal is an answer too, and was to another item's request.
+            self.outage.proof_came()
+            self.results.finish(tried, Outcome.BAD_REQUEST, reason)
+            return Again.AT_ONCE
         if item.canary_day is not None:
             return self._leave_canary(tried, Outcome.BAD_REQUEST, reason, ATTEMPTS)
         if suspect := self.holding.useful.failure(source):
@@ -267,7 +272,7 @@ class Consequences:
 
         ``request`` is ``None`` where it was part of a batch job.
         """
-        if request is not None and request is self.answerable:
+        if tried.is_proof:
             return self._take_proof(tried, reply)
         item = tried.item
         self.outage.answered(item.key)

@@ -217,10 +217,10 @@ class Curator:
                 async with self.outage.admitted(self.clock, self.stop, self.rng):
                     in_doubt = self.outage.is_in_doubt(item.key)
                     tried = (self.then.answerable if in_doubt else None) or request
-                    if tried is not request:
+                    if is_proof := tried is not request:
                         self.outage.proof_asked()
                     async with self.budget.admitted(measure := tried.measure, self.stop) as most:
-                        answered = await self._try(item, tried, measure, most)
+                        answered = await self._try(item, tried, measure, most, is_proof=is_proof)
             except CanariesDue as due:
                 await self._ask_canaries_of(due.model)
                 continue
@@ -228,12 +228,12 @@ class Curator:
                 return answered
 
     async def _try(
-        self, item: Job, request: Request, measure: Measure, most: int | None
+        self, item: Job, request: Request, measure: Measure, most: int | None, *, is_proof: bool
     ) -> Sequence[Job] | Again:
         """Make one request for ``most`` output tokens; return what is to be tried again."""
         lease, attempt = await self._begin(item, measure)
         self.live.begun(lease)
-        tried = Try(item, lease, attempt.attempt_id, attempt.tier)
+        tried = Try(item, lease, attempt.attempt_id, attempt.tier, is_proof)
         again: Sequence[Job] | Again = Again.AT_ONCE
         try:
             sent = request if most is None else replace(request, most_output_tokens=most)

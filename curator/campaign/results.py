@@ -52,12 +52,16 @@ NOT_READ: Final = "did not go along with another picture: it cannot be read, or 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Try:
-    """One request under way."""
+    """One request under way; ``is_proof`` where something answered before stands in for the item.
+
+    What comes of such a one tells about the service, and nothing about the item.
+    """
 
     item: Job
     lease: Lease
     attempt_id: int
     tier: Tier = Tier.STANDARD
+    is_proof: bool = False
 
 
 # Not frozen: each request makes one, and that would take four times as long. None is changed.

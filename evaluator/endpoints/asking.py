@@ -157,14 +157,24 @@ class Asker:
             outcome = await self._unanswered(question, lease, refusal)
         except BadRequest as refusal:
             self.pool.taken(lease)
-            outcome = Settled(self._failure(model, refusal.reason), is_refused=True)
+            outcome = (
+                Settled(self._failure(model, refusal.reason), is_refused=True)
+                if sent is question
+                else self._proved()
+            )
         else:
             self._heard(sent, lease, reply)
-            if sent is question:
-                outcome = self._settled(question, lease, reply, started)
-            else:
-                self.outage.proof_came()
+            outcome = (
+                self._settled(question, lease, reply, started)
+                if sent is question
+                else self._proved()
+            )
         return outcome
+
+    def _proved(self) -> _Again:
+        """Heed that the server answers, be it with a refusal: no word on the question itself."""
+        self.outage.proof_came()
+        return _Again.AT_ONCE
 
     async def _lease(self, tokens: Mapping[str, int]) -> Lease:
         """Return a key that can ask now; where none ever will, that is no day's affair."""

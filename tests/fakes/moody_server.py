@@ -5,16 +5,17 @@ Unlike the rehearsal it judges nobody, and can be wrong about every image.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 Answer = tuple[int, dict]
-Mood = Callable[[str, int], Answer]
-"""Takes a key and how often it was used before."""
+Mood = Callable[[str, int], Answer | Awaitable[Answer]]
+"""Takes a key and how often it was used before; may take its time."""
 
 QUESTIONS = (
     ("What colour is the lamp?", "green"),
@@ -74,6 +75,7 @@ class MoodyServer:
         self.image = (await request.read()).partition(b'"data": "')[2].partition(b'"')[0].decode()
         self.model = request.match_info["model"].partition(":")[0]
         key = request.headers["x-goog-api-key"]
-        status, body = self.mood(key, self.asked[key])
+        answer = self.mood(key, self.asked[key])
         self.asked[key] += 1
+        status, body = await answer if inspect.isawaitable(answer) else answer
         return web.json_response(body, status=status)

@@ -207,6 +207,27 @@ def test_a_third_that_the_server_fails_on_does_not_hold_up_the_rest(data):
     assert time.monotonic() - begun < 60
 
 
+@pytest.mark.slow
+def test_a_refusal_of_what_only_shows_that_the_server_answers_fails_no_question(data):
+    def mood(body, text):
+        asked[what := json.dumps(body["messages"])] += 1
+        if what in answered:
+            repeated.append(what)
+            return 400, {"error": {"message": "not again"}}
+        if len(asked) > 5 and asked[what] <= 2:
+            return 503, {"error": {"message": "loading"}}
+        answered.add(what)
+        return None
+
+    asked: Counter[str] = Counter()
+    answered: set[str] = set()
+    repeated: list[str] = []
+    with ChatServer({"vlm": "red"}, mood).serving() as server:
+        assert evaluate(data, server.url, "--in-flight", 1, "--limit", 3) == 0
+    assert repeated
+    assert read_run(data.parent / "run").scorecard.failed_answers == 0
+
+
 def test_a_server_that_heeds_no_limit_is_held_to_it(data, capsys):
     long = " ".join(["a chair of wood that was painted red"] * 20)
     with ChatServer({"vlm": long}).serving() as server:

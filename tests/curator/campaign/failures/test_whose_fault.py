@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import csv
 import random
 from collections import Counter
 from contextlib import asynccontextmanager
@@ -18,12 +21,15 @@ from tests.fakes.moody_server import (
     GOOD,
     NO_JSON,
     OVERLOADED,
+    QUESTIONS,
     USELESS,
     MoodyServer,
     refusal,
+    reply,
 )
 
 A, B, C = KEYS
+LAMP = QUESTIONS[0][0]
 
 
 @pytest.fixture
@@ -267,6 +273,45 @@ async def test_many_images_that_the_service_fails_on_are_given_up_soon(moody):
         assert (progress["done"], progress["dead"]) == (60, 30)
         assert server.asked.total() < 60 + 30 * 14
         assert clock.time - begun < 300
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+async def test_what_shows_that_the_service_answers_is_no_word_on_the_image_it_stood_in_for(
+    moody, is_refused
+):
+    colours = dict(zip(["red", "green", "blue"], [""] * 3, strict=True))
+    failed, proofs = Counter(), Counter()
+    another_was_answered = asyncio.Event()
+
+    async def mood(key, n):
+        image = server.image
+        if image not in colours.values():
+            colours[next(colour for colour, of in colours.items() if not of)] = image
+        [colour] = [colour for colour, of in colours.items() if of == image]
+        if colour != "red":
+            failed[colour] += 1
+            if failed[colour] <= 3:
+                return OVERLOADED
+            another_was_answered.set()
+        elif failed:
+            # Asked again in place of an image that failed; the second time it takes longer.
+            proofs[image] += 1
+            if proofs[image] == 2:
+                await another_was_answered.wait()
+                return BAD_IMAGE if is_refused else reply([*QUESTIONS[1:], (LAMP, colour)])
+        return reply([*QUESTIONS[1:], (LAMP, colour)])
+
+    async with moody(3, mood) as (campaign, server):
+        result = await campaign.run(JumpingClock(), concurrency=2)
+        assert result.code == 0, result.err
+        assert proofs.total() >= 2
+        out = campaign.folder / "out.csv"
+        assert (await campaign.command("export", "--out", str(out))).code == 0
+        images = campaign.catalog / "images" / "small"
+        with out.open(newline="") as file:
+            pairs = [row for row in csv.DictReader(file) if row["question"] == LAMP]
+        content = {row["answer"]: (images / row["filename"]).read_bytes() for row in pairs}
+        assert {c: base64.b64encode(jpeg).decode() for c, jpeg in content.items()} == colours
 
 
 async def test_a_wrong_page_between_good_replies_is_no_wrong_address(moody):
