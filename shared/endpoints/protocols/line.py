@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -26,6 +27,10 @@ REMEMBERED: Final = 4_096
 _INFORMATIVE: Final = frozenset(range(100, 200)) - {101}
 """Followed by the answer; 101 says that something else than HTTP follows, and is one."""
 _BUFFER_BYTES: Final = 2**16
+_STOOD_STILL_S: Final = 0.5
+"""No event loop of ours is so late for a deadline while it works."""
+_READ_WITHIN_S: Final = 1.0
+"""What came while a process stood still waits on its connections."""
 _LENGTH: Final = CONTENT_LENGTH.encode()
 
 
@@ -69,6 +74,43 @@ class Line:
         return self._head
 
 
+class _Deadline:
+    """Raises ``TimeoutError`` out of its block after so long, as `asyncio.timeout` does.
+
+    Where this process stood still, was stopped or on a machine that slept, the answer may have come
+    in the meantime, and be paid for: what waits to be read is read before that.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = asyncio.timeout(None)
+        self.at = self._loop.time() + seconds
+        self._timer = self._loop.call_at(self.at, self._reached)
+
+    async def __aenter__(self) -> Self:
+        await self._limit.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        await self._limit.__aexit__(kind, error, trace)
+
+    def lift(self) -> None:
+        """Wait without an end."""
+        self._timer.cancel()
+        self._limit.reschedule(None)
+
+    def _reached(self) -> None:
+        now = self._loop.time()
+        stood_still = now - self.at > _STOOD_STILL_S
+        self._limit.reschedule(now + _READ_WITHIN_S if stood_still else now)
+
+
 class Lines:
     """Sends over the connections of ``session``, and waits for each answer at most so long."""
 
@@ -109,7 +151,7 @@ class Lines:
             aiohttp.ClientError, OSError: the connection failed.
             ValueError: what is sent, or what came, is no HTTP.
         """
-        async with asyncio.timeout(self._timeout_s) as limit:
+        async with _Deadline(self._timeout_s) as deadline:
             connection = await self._connector.connect(line.request, [], self._timeout)
             try:
                 _write(connection, line.head(), body)
@@ -118,9 +160,8 @@ class Lines:
                     _require_question(connection)
                     read = await content.read()
                 else:
-                    until = limit.when()
-                    limit.reschedule(None)
-                    read = await _beginning(content, longest_refusal, until)
+                    deadline.lift()
+                    read = await _beginning(content, longest_refusal, deadline.at)
             except BaseException:
                 connection.close()
                 raise
@@ -192,9 +233,7 @@ async def _head_of_answer(
     return message, content
 
 
-async def _beginning(
-    content: aiohttp.StreamReader, longest_bytes: int, until: float | None
-) -> bytes:
+async def _beginning(content: aiohttp.StreamReader, longest_bytes: int, until: float) -> bytes:
     """Return what can be read of a body: the status is known, and counts."""
     body = b""
     try:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -16,6 +21,27 @@ HEADERS = {"Content-Type": "application/json", "x-goog-api-key": "AIza-secret"}
 BODY = b'{"a": 1}'
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ndo\r\n2\r\nne\r\n0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"
+ASKING = """
+import asyncio, os, signal, sys
+import aiohttp
+from shared.endpoints.connections import CleanConnector
+from shared.endpoints.protocols.line import Lines
+
+async def ask(lines, left):
+    try:
+        line = lines.to("POST", sys.argv[1], {}, None)
+        print((await lines.send(line, b"{}", left, 100)).body.decode())
+    except TimeoutError:
+        print("TimeoutError")
+
+async def main():
+    async with aiohttp.ClientSession(connector=CleanConnector()) as session:
+        lines = Lines(session, 0.4)
+        stop = lambda: os.kill(os.getpid(), signal.SIGSTOP)
+        await asyncio.gather(ask(lines, lambda: None), ask(lines, stop))
+
+asyncio.run(main())
+"""
 
 
 class Server:
@@ -211,3 +237,21 @@ async def test_a_proxy_is_not_told_who_asks_the_service():
     first, headers, _ = server.requests[0]
     assert first == "POST http://service.example/v1/x?y=1 HTTP/1.1"
     assert headers["authorization"] == "Basic bWU6d29yZA=="
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system stops no process")
+def test_an_answer_that_came_while_the_process_was_stopped_is_read():
+    """Its deadline is long past when it goes on; and one that did not come is not waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        asking = subprocess.Popen(
+            [sys.executable, "-c", ASKING, address], stdout=subprocess.PIPE, text=True
+        )
+        with server.accept()[0] as answered, server.accept()[0] as silent:
+            answered.recv(4096), silent.recv(4096)
+            answered.sendall(OK)
+            time.sleep(1.5)
+            asking.send_signal(signal.SIGCONT)
+            told, _ = asking.communicate(timeout=30)
+    assert sorted(told.splitlines()) == ["TimeoutError", "done"]
