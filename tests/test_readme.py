@@ -52,8 +52,12 @@ def block_with(text: str) -> str:
 
 
 @pytest.mark.parametrize("words", list(commands([README, *DOCUMENTS])), ids=" ".join)
-def test_a_command_is_taken_as_it_is_written(words: list[str]) -> None:
+def test_a_command_is_taken_as_it_is_written(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Names of commands and options, and the values' types; nothing is run."""
+    # A campaign file is read at once.
+    monkeypatch.chdir(ROOT / "docs/operating")
     program = typer.main.get_command(PROGRAMS[words[0]])
     context = program.make_context(words[0], words[1:])
     name, command, rest = program.resolve_command(context, words[1:])  # type: ignore[attr-defined]

@@ -66,7 +66,7 @@ def prepare(recipe: FitRecipe, pairs: SplitPairs) -> Preparation:
         training=[pair.filename for pair in training],
         held_out=[pair.filename for pair in pairs.validation],
         augmented=recipe.augment,
-        store=recipe.feature_store.expanduser(),
+        store=recipe.features_folder,
         store_gib=recipe.feature_store_gib,
     )
     return Preparation(adapter, training, features)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from shared.files.cache import cache_folder
 from shared.program.settings import Seed, Settings
 from shared.vqa.inputs.instruction import PLACE
 from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
@@ -264,10 +265,10 @@ class FitRecipe(Settings):
         description="zoom, shift and mirror the training images at random; each is then encoded "
         "anew for every batch",
     )
-    feature_store: Path = Field(
-        Path("~/.cache/abo-vqa/features"),
+    feature_store: Path | Literal["auto"] = Field(
+        "auto",
         description="where encoded images are kept, for this and later runs, while what encodes "
-        "them is frozen",
+        "them is frozen; auto: in the cache, which ABO_VQA_CACHE names",
     )
     feature_store_gib: float = Field(
         16.0,
@@ -300,12 +301,19 @@ class FitRecipe(Settings):
         SweepRecipe(), description="what `trainer sweep` varies; `trainer fit` does not read it"
     )
 
+    @property
+    def features_folder(self) -> Path:
+        """Where encoded images are kept."""
+        if self.feature_store == "auto":
+            return cache_folder("features")
+        return Path(self.feature_store).expanduser()
+
     def absolute(self) -> FitRecipe:
         """Return the recipe as a process that works in another folder reads it."""
         places = {
-            name: getattr(self, name).expanduser().resolve()
-            for name in ("data", "images", "out", "feature_store")
+            name: getattr(self, name).expanduser().resolve() for name in ("data", "images", "out")
         }
+        places["feature_store"] = self.features_folder.resolve()
         folder = Path(self.model).expanduser()
         model = str(folder.resolve()) if folder.is_dir() else self.model
         return self.model_copy(update={**places, "model": model})

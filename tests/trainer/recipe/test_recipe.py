@@ -1,9 +1,11 @@
 """The recipe's defaults are the report's, and what is printed parses back to them."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
+from shared.files.cache import CACHE_VARIABLE
 from shared.program.cli import run_program
 from shared.program.settings import load_settings
 from trainer.__main__ import app
@@ -55,6 +57,14 @@ def test_the_defaults_are_those_of_the_report():
     assert (recipe.batch_size, recipe.evaluation_batch_size) == (8, 16)
     assert (recipe.max_question_tokens, recipe.max_answer_tokens) == (128, 128)
     assert (recipe.warmup_min_steps, recipe.warmup_fraction) == (100, 0.1)
+
+
+def test_encoded_images_are_kept_in_the_cache_unless_a_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    assert FitRecipe(**PLACES).features_folder == tmp_path / "features"
+    assert FitRecipe(**PLACES).absolute().feature_store == tmp_path / "features"
+    named = FitRecipe(**PLACES, feature_store="~/elsewhere")
+    assert named.features_folder == Path.home() / "elsewhere"
 
 
 @pytest.mark.parametrize(
