@@ -29,14 +29,8 @@ from curator.ledger.records.requests import (
     Withdrawal,
 )
 from curator.ledger.records.review import SeenPair
-from curator.ledger.records.work import (
-    Campaign,
-    CanaryItem,
-    ItemLook,
-    PairItem,
-    WorkItem,
-)
-from curator.ledger.repair import mending
+from curator.ledger.records.work import Campaign, CanaryItem, ItemLook, PairItem, WorkItem
+from curator.ledger.repair import ahead, mending
 from curator.ledger.repair.log_replies import replies_after
 from curator.ledger.reports import campaigns as reports
 from curator.ledger.reports.canaries import canary_days
@@ -123,6 +117,10 @@ class Ledger:
         items = await self._file.changed(mending.take_in, campaign_id, found)
         self._next_attempt_id = await self._file.told(reports.last_attempt_id) + 1
         return items
+
+    async def bring_back(self, now: float) -> int:
+        """Date what a clock that ran ahead wrote to ``now``; return how many requests."""
+        return await self._file.changed(ahead.bring_back, now)
 
     async def begin(self, attempt: Attempt) -> None:
         """Make an attempt durable; only then may its request be sent."""

@@ -52,6 +52,13 @@ async def enrolled(
     await agree_to_new(plan.campaign, ledger, stop, is_agreed=options.yes)
     campaign_id = await ledger.enrol(plan.campaign, clock.now(), options.shuffle)
     log_campaign(campaign_id, plan.campaign)
+    if requests := await ledger.bring_back(clock.now()):
+        log.warning(
+            "clock_was_ahead",
+            requests=requests,
+            why="by the machine's clock, they were sent in the future",
+            became="they count as sent now, and the keys' rests as begun now",
+        )
     await ledger.remember_keys(plan.serving, clock.now())
     await take_in_lost_changes(plan, ledger, campaign_id, clock)
     tell_removed(plan.keys, plan.removed)

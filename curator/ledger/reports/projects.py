@@ -32,7 +32,7 @@ def project_use(
     )
     used: dict[Meter, ProjectUse] = {}
     since = now - MINUTE_S - LONGEST_ARRIVAL_S
-    asked = (Meter(name, model) for model in models for name in _projects_asked(connection, model))
+    asked = (Meter(name, model) for model in models for name in projects_asked(connection, model))
     for meter in asked:
         project, model = meter
         rows = connection.execute(statement, (now, model, project, now - LOST_FOR_S, since))
@@ -43,7 +43,7 @@ def project_use(
     return used
 
 
-def _projects_asked(connection: sqlite3.Connection, model: str) -> list[str]:
+def projects_asked(connection: sqlite3.Connection, model: str) -> list[str]:
     """Return all projects that a model was asked through.
 
     From one to the next by the index: a plain DISTINCT goes through all attempts.
