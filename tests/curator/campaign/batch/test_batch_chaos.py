@@ -30,9 +30,10 @@ async def test_whatever_goes_wrong_every_image_is_answered_once(stage, seed):
     for _ in range(20):
         result = await campaign.run(clock, tier=Tier.BATCH, retry_dead=True)
         assert result.code in {0, 1, 75}, result.err
-        if result.code == 0:
+        # A run that gives up an image after many tries, and did more than that, ends with 0 too.
+        status = await campaign.status()
+        if status["progress"]["done"] == PICTURES:
             break
-    status = await campaign.status()
     assert status["progress"]["done"] == PICTURES, result.err
     answered = count(
         campaign.ledger,
