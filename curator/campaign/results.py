@@ -49,7 +49,6 @@ ATTEMPTS: Final = 5
 NOT_READ: Final = "did not go along with another picture: it cannot be read, or is not fit"
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Try:
     """One request under way; ``is_proof`` where something answered before stands in for the item.
@@ -64,7 +63,6 @@ class Try:
     is_proof: bool = False
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Judged:
     """A reply and what it is worth."""

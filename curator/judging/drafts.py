@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
+
+from shared.value_class import value_class
 
 # Also as models call them that were asked in German or Hindi, and hold to no schema.
 QUESTION_NAMES: Final = ("question", "q", "frage", "प्रश्न", "सवाल")
@@ -15,8 +17,7 @@ ANSWERS: Final = "|".join(ANSWER_NAMES)
 _UNFIT = frozenset({"Cc", "Cs"})
 
 
-# Not frozen: there is one for each pair, and that would take four times as long. None is changed.
-@dataclass(slots=True, unsafe_hash=True)
+@value_class
 class Draft:
     """A question and its answer as they stand in a reply, not yet validated.
 

@@ -30,7 +30,6 @@ class Form(StrEnum):
     """Text without one question and its answer."""
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class ReplyFacts:
     """What ``curator status`` counts of a reply.

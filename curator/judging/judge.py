@@ -21,7 +21,6 @@ FINAL_ENDINGS: Final = frozenset(
 NO_VALID_PAIR: Final = "no_valid_pair"
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Judgement:
     """What a reply is worth.

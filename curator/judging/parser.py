@@ -46,7 +46,6 @@ _LOOSE_PAIR = re.compile(
 )
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Parsed:
     """The drafts of a reply, one at least, in its order."""

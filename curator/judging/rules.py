@@ -65,7 +65,6 @@ class RejectedDraft:
     rule: Rule
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Verdict:
     """What became of the drafts of one reply, each list in the reply's order.

@@ -34,7 +34,6 @@ _ALONE: Final = {"questions", "answer_words"}
 """What of a file the command line may say otherwise."""
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Asked:
     """What a request asks for: so many questions, of each style where there are styles.

@@ -21,7 +21,6 @@ _JPEG_ENDS: Final = b"\xff\xd9"
 """The end-of-image marker (ITU T.81, table B.1), which no file that was cut off ends with."""
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Photo:
     """A JPEG file's bytes and the pixels of its longer side.

@@ -12,7 +12,6 @@ CHARACTERS_PER_TOKEN: Final = 4.0
 """Of texts, until replies tell."""
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Measure:
     """What of a request its tokens depend on.
@@ -40,8 +39,7 @@ NO_SCHEMA: Final = ReplySchema("", {})
 """Of a reply that is plain text."""
 
 
-# Not frozen, as each request makes one, and that would take four times as long. None is changed.
-@dataclass(slots=True)
+@value_class
 class Request:
     """One request: the text before the image, the image as JPEG, the text after it.
 

@@ -19,6 +19,7 @@ from shared.endpoints.models.asked_settings import (
 )
 from shared.endpoints.models.known import KnownModel, Tile
 from shared.endpoints.request import CHARACTERS_PER_TOKEN, Measure
+from shared.value_class import value_class
 
 ANSWER_TOKENS: Final = 40
 """Output tokens of one pair as JSON, until replies tell; thinking comes on top."""
@@ -28,8 +29,7 @@ _REMEMBERED: Final = 1_000
 """After so many replies of a kind, the older ones count half: a service may count anew."""
 
 
-# Not frozen, as each request makes one, and that would take four times as long. None is changed.
-@dataclass(slots=True)
+@value_class
 class CountedReply:
     """A request, and the tokens that the service counted for it; ``images`` is 0 if not told."""
 

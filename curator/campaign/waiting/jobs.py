@@ -104,7 +104,6 @@ class _OfAnyModel:
         return
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class ListingJob(WorkItem, _OfAnyModel):
     """An image without questions."""

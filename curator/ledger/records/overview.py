@@ -125,7 +125,6 @@ class CanaryDay:
         return self.model == model or self.model.startswith(f"{model}, ")
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class ModelReplies:
     """Replies that were asked of one model, by what they say of who made them.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -44,8 +43,7 @@ class Outcome(StrEnum):
 NO_MEASURE: Final = Measure(0, 0, 0)
 
 
-# Not frozen, as each request makes one, and that would take four times as long. None is changed.
-@dataclass(slots=True)
+@value_class
 class Attempt:
     """A request that is about to be sent; ``question`` is the one that is asked again, if any is.
 
@@ -71,7 +69,6 @@ class Attempt:
     views: tuple[int, ...] = ()
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class TokenUse:
     """Tokens as the server counted them.
@@ -115,7 +112,6 @@ def tokens_of(reply: Reply) -> TokenUse:
     )
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class ItemChange:
     """What a result means for its item: the new state, failures so far, and why."""
@@ -165,8 +161,7 @@ class CanaryChange:
     is_equal: bool | None = None
 
 
-# Not frozen, as each request makes one, and that would take four times as long. None is changed.
-@dataclass(slots=True)
+@value_class
 class Result:
     """All that one request, or the failure to make one, leaves: written together or not at all.
 

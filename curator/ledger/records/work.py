@@ -58,7 +58,6 @@ class View:
     path: str
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class WorkItem:
     """A listing that waits for its questions; ``attempts`` counts what failed so far.

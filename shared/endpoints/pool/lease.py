@@ -8,7 +8,6 @@ from shared.endpoints.pool.usage import Reservation
 from shared.value_class import value_class
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Lease:
     """A key and a model, and a request and tokens reserved on its project at ``at``."""

@@ -54,7 +54,6 @@ class Reservation:
     day_ends: float = math.inf
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Opening:
     """The earliest time at which a request fits, and the window that makes it wait."""

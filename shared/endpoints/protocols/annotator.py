@@ -6,7 +6,7 @@ import os
 import typing
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
@@ -51,8 +51,7 @@ class AskedForm(StrEnum):
 NO_FORMS: Final[Mapping[str, AskedForm]] = MappingProxyType({})
 
 
-# Not frozen, as each request makes one, and that would take four times as long. None is changed.
-@dataclass(slots=True)
+@value_class
 class Reply:
     """What a successful request brought: the body as received and what of it matters.
 

@@ -14,7 +14,6 @@ from typing import Final
 from shared.value_class import value_class
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Departure:
     """Who is to be told of a request: once it waits for a connection, and once it has left."""

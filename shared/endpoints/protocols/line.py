@@ -34,7 +34,6 @@ _READ_WITHIN_S: Final = 1.0
 _LENGTH: Final = CONTENT_LENGTH.encode()
 
 
-# Not frozen: each request makes one, and that would take four times as long. None is changed.
 @value_class
 class Answer:
     """What came back: the status, the headers, and the body or what came of it."""
