@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from typing import Annotated, Final
 import psutil
 import typer
 
-from tests.chaos.playing import KINDS, LANES, WANTED, play_in_turn
+from tests.chaos.playing import KINDS, LANES, WANTED, end_all_below, play_in_turn
 from tests.chaos.report import totals
 from tests.chaos.turns import Turns
 
@@ -35,6 +36,7 @@ def chaos(
 ) -> None:
     """Try to lose something; exit with 1 if that succeeded, or a kind was never played."""
     first, last = map(int, re.fullmatch(r"(\d+)-(\d+)", seeds).groups())
+    signal.signal(signal.SIGTERM, _end)
     begun_s = time.time() - psutil.Process().create_time()
     turns = Turns(WANTED, first, last, time.monotonic() - begun_s + minutes * 60 * PLAYED)
     asked = [kind for kind in WANTED if kind in kinds.split(",")]
@@ -50,6 +52,12 @@ def chaos(
         typer.echo(line)
     never_played = set(asked) - {kind for kind, _ in told}
     raise typer.Exit(1 if never_played or any(one.lost for _, one in told) else 0)
+
+
+def _end(*_: object) -> None:
+    """End with all that plays, which would go on for nobody."""
+    end_all_below(psutil.Process())
+    os._exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -64,17 +64,16 @@ def play_in_turn(turns: Turns, kinds: Collection[str], listings: int) -> list[tu
                 told.append((kind, playing.result(turns.left_s)))
             except TimeoutError:
                 print(f"seed {seed} of {kind}: cut off, for the time is up", flush=True)
-                _end_all_below(player)
+                for number in list(player._processes):
+                    end_all_below(psutil.Process(number), itself=True)
                 break
             turns.took(kind, time.monotonic() - began)
             print(told[-1][1].line(), flush=True)
     return told
 
 
-def _end_all_below(player: ProcessPoolExecutor) -> None:
-    """Kill the process that plays, and all that it started: nothing of it is waited for."""
-    for number in list(player._processes):
+def end_all_below(one: psutil.Process, *, itself: bool = False) -> None:
+    """Kill all that a process started, and it too where so wanted: nothing of it is waited for."""
+    for each in [*one.children(recursive=True), *([one] if itself else [])]:
         with suppress(psutil.NoSuchProcess):
-            for each in [*(one := psutil.Process(number)).children(recursive=True), one]:
-                with suppress(psutil.NoSuchProcess):
-                    each.kill()
+            each.kill()
