@@ -5,10 +5,16 @@ The report's loop takes rows in file order, opens the image of every row, and ca
 batches of 64. The loop's questions are padded, as they were there; the answers are not compared
 here (tests do that), only the time.
 
-The ceiling is the rate of the parts alone, one after the other on inputs that are ready: pictures
-from files to pixels by as many threads as the replica has, image encoder, keys and values,
-questions, decoding. Random weights seldom end an answer, so that decoding takes all of its ten
-steps, where real answers take two or three: the ratios are those of the worst case.
+The ceiling is the rate of the parts alone, one after the other on inputs that are ready, each with
+all cores: pictures from files to pixels, image encoder, keys and values, questions, decoding. The
+pictures count, for nobody answers without reading them, both sides read each from its file, and
+without a GPU the cores that read are those that answer, so that reading ahead hides nothing. Each
+part is timed on batch after batch of the same run, and the median counts. The run is as long as a
+small shard: of one or two batches, the last one, which is hardly filled, would be half.
+
+Blip-vqa-tiny ends most answers after one word. Random weights seldom end any, so that full size
+takes all of its ten steps of decoding, where real answers take two or three: its ratios are those
+of the worst case.
 """
 
 from __future__ import annotations
@@ -53,14 +59,15 @@ from tests.bench.measure import Comparison, compare
 WORDS = ("color", "shape", "main material", "type", "style of the sole", "number of legs")
 BATCH = 64
 REPORT_BATCH = 2
+QUESTIONS = 600
 PARTS = ("pictures", "images", "keys and values", "questions", "decoding")
 
 
 def bench_answers(folder: Path) -> Iterator[Comparison]:
     """Blip-vqa-tiny in float32."""
     model = load_blip(EMBEDDED_MODEL, quantization=Quantization.NONE)
-    images = make_pictures(folder / "tiny", 13, side=256)
     for per_image in (5, 10):
+        images = make_pictures(folder / f"tiny-{per_image}", QUESTIONS // per_image, side=256)
         for batch in (REPORT_BATCH, BATCH):
             yield _compare("blip-vqa-tiny", model, images, per_image, batch)
 
@@ -94,7 +101,8 @@ def _compare(
         lambda: replica.answer(questions),
         rounds,
     )
-    measured = [_parts(model, images, questions[:BATCH]) for _ in range(rounds)]
+    starts = range(0, max(1, len(questions) - BATCH + 1), BATCH)
+    measured = [_parts(model, images, questions[start : start + BATCH]) for start in starts]
     parts = {name: median(times[name] for times in measured) for name in measured[0]}
     return replace(compared, parts=parts, work=1)
 
