@@ -46,6 +46,7 @@ class _PixelsOnce:
     def __init__(self, own: Any) -> None:  # noqa: ANN401 (each model has its own class)
         self._own = own
         self._features: BatchFeature | None = None
+        self.refused: Exception | None = None
 
     def __call__(self, *args: object, **kwargs: object) -> BatchFeature:
         if self._features is None:
@@ -55,6 +56,9 @@ class _PixelsOnce:
                     *map(_with_few_copies, args),
                     **{name: _with_few_copies(value) for name, value in kwargs.items()},
                 )
+            except Exception as error:
+                self.refused = error
+                raise
             finally:
                 _ONE_TEXT_AT_A_TIME.acquire()
         # The processor may take away from it what the network does not want.
@@ -166,6 +170,12 @@ class Picture:
                 **quick_answer(self._processor.chat_template),
             )
         except Exception as error:
+            if error is self._pixels.refused:
+                size = f"{self._image.width:,} x {self._image.height:,}"
+                raise InputError(
+                    f"{self.name}: its image processor does not take a picture of {size} pixels "
+                    f"({error}); leave that picture out, or crop it"
+                ) from error
             # A template is a program, and raises what it likes.
             raise InputError(
                 f"{self.name}: its chat template cannot be used with an image and a question "
