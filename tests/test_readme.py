@@ -16,6 +16,8 @@ import evaluator.__main__
 import trainer.__main__
 from curator.rehearsal.script import read_script
 from shared.endpoints.keys.keyfile import read_keys
+from tests.docs.written import PAGES, PARSED_ONLY, blocks
+from tests.docs.written import commands as typed
 from trainer.recipe.recipe import FitRecipe
 
 ROOT = Path(__file__).parents[1]
@@ -26,12 +28,6 @@ PROGRAMS = {
     "trainer": trainer.__main__.app,
     "evaluator": evaluator.__main__.app,
 }
-
-
-def blocks(document: str) -> list[str]:
-    """The indented code blocks, without their indent."""
-    indented = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", document, re.MULTILINE)
-    return [re.sub(r"^ {4}", "", block, flags=re.MULTILINE).strip() for block in indented]
 
 
 def commands(documents: Sequence[str]) -> Iterator[list[str]]:
@@ -62,6 +58,12 @@ def test_a_command_is_taken_as_it_is_written(
     context = program.make_context(words[0], words[1:])
     name, command, rest = program.resolve_command(context, words[1:])  # type: ignore[attr-defined]
     assert command.make_context(name, rest, parent=context).info_name == name
+
+
+def test_what_is_not_typed_by_a_test_stands_in_some_document() -> None:
+    said = [each for page in PAGES.values() for each in typed(page.read_text(encoding="utf-8"))]
+    idle = [how for how in PARSED_ONLY if not any(re.match(how, command) for command in said)]
+    assert idle == []
 
 
 def test_the_programs_of_every_stage_are_shown() -> None:

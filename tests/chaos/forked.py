@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from tests.curator.campaigns import Ended
 
@@ -120,17 +120,22 @@ def _leave_with(
     for writer, number in zip(writers, (1, 2), strict=True):
         os.dup2(writer.fileno(), number)
         writer.close()
+    leave_with(lambda: target(*arguments))
+
+
+def leave_with(target: Callable[[], object]) -> NoReturn:
+    """Call ``target`` in a forked process, and end as an interpreter does that has called it."""
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     code = 1
     try:
-        target(*arguments)
+        target()
         code = 0
     except SystemExit as left:
-        code = left.code if isinstance(left.code, int) else 1
+        code = left.code if isinstance(left.code, int) else int(left.code is not None)
     except BaseException:  # noqa: BLE001 - as the interpreter tells what nobody caught
         traceback.print_exc()
-    # As an interpreter ends, which what is forked by multiprocessing does not in full.
+    # What is forked by multiprocessing does not end so in full.
     atexit._run_exitfuncs()
     sys.stdout.flush()
     os._exit(code)

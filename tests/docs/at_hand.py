@@ -18,8 +18,13 @@ from urllib.request import urlopen
 import ray_at_hand
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = [str(ROOT / "tests/docs/forking.py")] * ("FORKED_AT" in os.environ) + ["-m"]
 ASK_THE_SERVICE = {"run", "keys"}
-PAGES = {"view", "review"}
+PAGES = {"view": "/", "review": "/", "rehearse": "/rehearsal/stats", "serve": "/"}
+"""Commands that serve something, and where to look at it."""
+NO_PAGES = {"--report", "--import"}
+SERVING = Path("serving.pid")
+"""Who serves a model until the next does, for those who ask it."""
 OF_A_CLOUD = {"boto3"}
 """What a cloud's guide installs and nothing of ours needs."""
 
@@ -31,18 +36,28 @@ def main(name: str, words: list[str]) -> int:
             return install(words)
         case "python3":
             bare = ["--without-pip"] if words[:2] == ["-m", "venv"] else []
-            words = [sys.executable, *words, *bare]
-        case "curator" if words and words[0] in PAGES:
-            return look(["-m", name, *words, "--listen", "127.0.0.1:0"])
+            words = [*words, *bare]
+        case "python" if words[:2] == ["-m", "http.server"]:
+            return look(words, "/")
+        case "python":
+            pass
+        case "curator" | "evaluator" if words and words[0] in PAGES and not NO_PAGES & {*words}:
+            anywhere = [] if "--listen" in words else ["--listen", "127.0.0.1:0"]
+            return look([*PROGRAM, name, *words, *anywhere], PAGES[words[0]])
         case "curator" if words and words[0] in ASK_THE_SERVICE and "--endpoint" not in words:
-            words = [sys.executable, "-m", name, *words, "--endpoint", os.environ["GEMINI"]]
+            words = [*PROGRAM, name, *words, "--endpoint", os.environ["GEMINI"]]
+        case "evaluator" if "gemini" in words and "--endpoint" not in words:
+            there = ["--endpoint", os.environ["GEMINI"], "--prompt", "Question: {question}"]
+            words = [*PROGRAM, name, *words, *there]
+        case "curator" if words[:1] == ["fetch"]:
+            words = [*PROGRAM, name, *words, "--allow-private", "127.0.0.0/8"]
         case "kubectl":
             return apply(words)
         case "ray":
             return ray_at_hand.main(words)
         case _:
-            words = [sys.executable, "-m", name, *words]
-    return run(words)
+            words = [*PROGRAM, name, *words]
+    return run([sys.executable, *words])
 
 
 def run(words: list[str]) -> int:
@@ -50,18 +65,41 @@ def run(words: list[str]) -> int:
     os.execv(words[0], words)
 
 
-def look(words: list[str]) -> int:
-    """Open the page that a command serves, and end it as a person would."""
-    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True) as server:
+def look(words: list[str], at: str) -> int:
+    """Open the page that a command serves, and end it as a person would; a model stays."""
+    end_serving()
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    server = subprocess.Popen(
+        [sys.executable, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=unbuffered,
+    )
+    try:
         said = ""
-        while not (address := re.search(r"http://\S+", said)):
+        while not (address := re.search(r"http://[\d.]+:\d+", said)):
             line = server.stdout.readline()
             assert line, said
             said += line
-        with urlopen(address[0], timeout=10) as page:
-            assert b"<html" in page.read()
+        with urlopen(address[0] + at, timeout=60) as page:
+            assert page.read()
+    except BaseException:
         server.send_signal(signal.SIGINT)
-    return 0
+        raise
+    if "serve" in words:
+        SERVING.write_text(str(server.pid))
+        return 0
+    server.send_signal(signal.SIGINT)
+    server.stdout.read()
+    return server.wait()
+
+
+def end_serving() -> None:
+    """End who serves a model."""
+    if SERVING.exists():
+        os.kill(int(SERVING.read_text()), signal.SIGINT)
+        SERVING.unlink()
 
 
 def apply(words: list[str]) -> int:

@@ -52,11 +52,13 @@ def make_run(
     images: Path | None = None,
     train=TRAIN,
     model: str = "a <model> & more",
+    metrics: Sequence[str] = ("exact_match", "token_f1"),
+    text_models: TextModels | None = None,
 ) -> Run:
     scorecard, columns = score_predictions(
         predictions,
-        metrics=(METRICS["exact_match"], METRICS["token_f1"]),
-        text_models=TextModels(),
+        metrics=[METRICS[name] for name in metrics],
+        text_models=text_models or TextModels(),
         train_pairs=train,
         provenance={"model": model, "adapter": None},
     )
