@@ -36,6 +36,13 @@ MEMORY_BYTES_ON_CPU: Final = 256 * 2**20
 SHARE_OF_A_GPU: Final = 4
 """Of the memory that is free when a model is loaded, a quarter is for keys and values."""
 
+_SMALL_PX, _LONG = 64, 20
+"""Pixels of the shorter side, and sides' ratio, beyond which some processors refuse a picture.
+
+Qwen2-VL takes no ratio over 200, and wants as many pixels as a patch has (transformers 5.23,
+``smart_resize`` of its image processor).
+"""
+
 
 class ChatAnswerer(Answerer[Picture, Keeper]):
     """Reads each picture once, as far as the model allows it.
@@ -68,13 +75,17 @@ class ChatAnswerer(Answerer[Picture, Keeper]):
     def prepare(self, image: Image.Image) -> Picture:
         """Return the picture; its pixels are computed here if nobody else wants the cores.
 
-        So are those of a large one, which others would wait for in memory.
+        So are those of a large one, which others would wait for in memory, and those of a shape
+        that processors refuse, for here it is known whose fault that is.
+
+        Raises:
+            CorruptImage: the processor does not take a picture of this shape.
         """
         picture = Picture(self.processor, image, self.model.name)
         nothing_asked = self.model.instruction.around("")
         if is_large(image):
             picture.let_go(nothing_asked)
-        elif self.model.device.type != "cpu":
+        elif self.model.device.type != "cpu" or _is_odd(image):
             picture.asked(nothing_asked)
         return picture
 
@@ -102,6 +113,11 @@ class ChatAnswerer(Answerer[Picture, Keeper]):
         if not self.cleaning:
             return answers
         return [Answer(cleaned(answer.text), answer.confidence) for answer in answers]
+
+
+def _is_odd(image: Image.Image) -> bool:
+    shorter, longer = sorted(image.size)
+    return shorter < _SMALL_PX or longer > _LONG * shorter
 
 
 def _room(device: torch.device) -> int:

@@ -23,7 +23,7 @@ from transformers import (
     ProcessorMixin,
 )
 
-from shared.errors import InputError
+from shared.errors import CorruptImage, InputError
 from shared.images.decoding import is_large
 from shared.vqa.chat.abilities import has_picture_tokens
 from shared.vqa.names.model_names import hub_errors, quiet_transformers, resolve_model
@@ -110,7 +110,8 @@ class Picture:
         """Return all that the processor returns for a question, within its instruction.
 
         Raises:
-            InputError: the chat template or the processor does not take it.
+            CorruptImage: the processor does not take the picture.
+            InputError: the chat template or the processor does not take the question.
         """
         if self._dropped:
             self._renew()
@@ -153,6 +154,7 @@ class Picture:
         try:
             return self._processor(images=self._image, text=text, return_tensors="pt")
         except ValueError as error:
+            self._require_pixels(error)
             raise InputError(
                 f"{self.name}: has no chat template, and its processor does not take {text!r} "
                 f"({error}); {GIVE_ITS_PLACE}"
@@ -170,16 +172,19 @@ class Picture:
                 **quick_answer(self._processor.chat_template),
             )
         except Exception as error:
-            if error is self._pixels.refused:
-                size = f"{self._image.width:,} x {self._image.height:,}"
-                raise InputError(
-                    f"{self.name}: its image processor does not take a picture of {size} pixels "
-                    f"({error}); leave that picture out, or crop it"
-                ) from error
+            self._require_pixels(error)
             # A template is a program, and raises what it likes.
             raise InputError(
                 f"{self.name}: its chat template cannot be used with an image and a question "
                 f"({error}); mend chat_template.jinja, or remove it and give --prompt"
+            ) from error
+
+    def _require_pixels(self, error: Exception) -> None:
+        if error is self._pixels.refused:
+            size = f"{self._image.width:,} x {self._image.height:,}"
+            raise CorruptImage(
+                f"{self.name}: its image processor does not take a picture of {size} pixels "
+                f"({error}); leave that picture out, or crop it"
             ) from error
 
 

@@ -15,6 +15,7 @@ from evaluator.runs.run import evaluate
 from shared.corpus import read_pairs, read_predictions
 from shared.records import Question
 from tests.evaluator import scripted_replica
+from tests.chat_models.qwen import save_qwen2_vl
 from tests.evaluator.replicas import evaluation_of, no_text_models, settings_for
 from tests.evaluator.scripted_replica import SlowReplica
 from tests.fakes.clock import FakeClock
@@ -75,6 +76,19 @@ def test_odd_images_are_answered_or_broken_and_never_more(tiny_model, images):
     assert {r.question_id for r in replies if r.broken_image} == BROKEN | {"missing.png"}
     for reply in replies:
         assert (reply.answer == BROKEN_IMAGE_ANSWER) == reply.broken_image
+
+
+def test_a_shape_that_a_models_processor_refuses_is_a_broken_image(tmp_path):
+    model = save_qwen2_vl(tmp_path / "model")
+    images = tmp_path / "images"
+    images.mkdir()
+    for name, size in (("fine", (60, 40)), ("thin", (1, 900)), ("flat", (900, 1))):
+        Image.new("RGB", size, "red").save(images / f"{name}.png")
+    replica = Replica(settings_for(model, images))
+    names = ("thin", "fine", "flat", "thin")
+    asked = [Question(f"{n}", "what shape is it", f"{name}.png") for n, name in enumerate(names)]
+    broken = [reply.question_id for reply in replica.answer(asked) if reply.broken_image]
+    assert sorted(broken) == ["0", "2", "3"]
 
 
 @pytest.mark.slow
