@@ -14,8 +14,8 @@ from evaluator.answering.replica import Replica
 from evaluator.runs.run import evaluate
 from shared.corpus import read_pairs, read_predictions
 from shared.records import Question
-from tests.evaluator import scripted_replica
 from tests.chat_models.qwen import save_qwen2_vl
+from tests.evaluator import scripted_replica
 from tests.evaluator.replicas import evaluation_of, no_text_models, settings_for
 from tests.evaluator.scripted_replica import SlowReplica
 from tests.fakes.clock import FakeClock
