@@ -27,13 +27,14 @@ BASE_ALONE = (
 )
 
 
-def run_without(absent, program, *arguments):
+def run_without(absent, program, *arguments, cwd=None):
     return subprocess.run(
         [sys.executable, "-c", WITHOUT, absent, program, *arguments],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
+        cwd=cwd,
     )
 
 
@@ -48,8 +49,9 @@ def run_without(absent, program, *arguments):
         ("curator run --catalog here --ledger here.db", "curator"),
     ],
 )
-def test_the_line_names_the_extra(command, extra):
-    ended = run_without(BASE_ALONE, *command.split())
+def test_the_line_names_the_extra(command, extra, tmp_path):
+    (tmp_path / "recipe.toml").write_text('data = "qa.csv"\nimages = "images"\nout = "adapter"\n')
+    ended = run_without(BASE_ALONE, *command.split(), cwd=tmp_path)
     assert ended.returncode == 2, ended.stderr
     [line] = ended.stderr.strip().splitlines()
     assert f"pip install 'abo-vqa[{extra}]'" in line

@@ -264,7 +264,9 @@ def _leads_somewhere(target: str) -> bool:
     return anchor in slugs
 
 
-def test_commands_are_taken_as_they_are_written() -> None:
+def test_commands_are_taken_as_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where they have its file of a campaign copied to.
+    monkeypatch.chdir(FILES)
     lines = [line.strip() for line in TEXT.splitlines() if line.startswith("    curator ")]
     assert lines
     for line in lines:
