@@ -20,6 +20,7 @@ from evaluator.serve.site import application
 from shared.images.decoding import decode_image
 from shared.images.source import ImageFolder
 from shared.program.async_stopping import ENDED_AT_ONCE, AsyncStopSignal, stop_on_signals
+from shared.program.process.garbage import leave_alone_what_stays
 from shared.records import Question
 from shared.web.access import Access, Address
 from shared.web.listening import listening
@@ -93,6 +94,7 @@ def serve(
     replica = ReceivingReplica(settings)
     if sureness is not None and sure is not None:
         sureness.require_model(sure, replica.facts, settings.instruction)
+    leave_alone_what_stays()
     asyncio.run(_serve(replica, address, limits, sureness, announce))
 
 
