@@ -18,10 +18,14 @@ from urllib.request import urlopen
 import ray_at_hand
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = [str(ROOT / "tests/docs/forking.py")] * ("FORKED_AT" in os.environ) + ["-m"]
+IS_A_PAGE = "FORKED_AT" in os.environ
+PROGRAM = [str(ROOT / "tests/docs/forking.py")] * IS_A_PAGE + ["-m"]
 ASK_THE_SERVICE = {"run", "keys"}
-PAGES = {"view": "/", "review": "/", "rehearse": "/rehearsal/stats", "serve": "/"}
+PAGES = {"view": "/", "review": "/", "serve": "/"}
 """Commands that serve something, and where to look at it."""
+if IS_A_PAGE:
+    # A guide goes on beside it, and asks it.
+    PAGES["rehearse"] = "/rehearsal/stats"
 NO_PAGES = {"--report", "--import"}
 SERVING = Path("serving.pid")
 """Who serves a model until the next does, for those who ask it."""
