@@ -12,7 +12,7 @@ from typing import Final
 from curator.rehearsal.faults import Fault
 from shared.program.clock import SystemClock
 from tests.chaos.campaigns.promises import broken_promises, done, exceeded_windows
-from tests.chaos.campaigns.scene import KEYS, Scene, set_up
+from tests.chaos.campaigns.scene import DAMAGED, KEYS, Scene, set_up
 from tests.chaos.report import Told
 from tests.curator.campaigns import Ended, ended, start_process
 from tests.curator.ledger.repair.ledgers import PAGE, overwrite
@@ -191,7 +191,7 @@ async def _damage(scene: Scene) -> list[str]:
     pages = range(1, ledger.stat().st_size // PAGE + 1)
     for number in scene.die.sample(pages, k=len(pages) // 5):
         overwrite(ledger, number, scene.die.randbytes(PAGE))
-    scene.tried["a fifth of its pages overwritten"] += 1
+    scene.tried[DAMAGED] += 1
     scene.in_flight += UNLOGGED
     result = await ended(await start_process("repair", str(ledger), "--to", str(new)))
     scene.captured.everything += [result.out, result.err]

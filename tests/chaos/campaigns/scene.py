@@ -22,6 +22,7 @@ from tests.curator.pictures import write_abo
 MODEL: Final = "gemini-3.5-flash-lite"
 KEYS: Final = {f"project-{n}": f"AIzaSyChaosKeyNumber{n:04}" for n in range(4)}
 """A key of each project; the last one dies."""
+DAMAGED: Final = "a fifth of its pages overwritten"
 OF_JOBS: Final = (
     *("late", "empty", "blank", "failed", "expired", "cancelled", "gone", "unknown_state"),
     *("shuffled", "output_late", "create_dropped", "create_refused"),

@@ -11,32 +11,18 @@ _TASKS: Final = Path("/proc/self/task")
 """Linux alone; elsewhere nothing is known of other threads."""
 
 
-def worked_ns() -> dict[str, int]:
-    """Return the nanoseconds that each other thread has run, by its number.
+def other_threads() -> dict[str, tuple[bool, int]]:
+    """Return of each other thread whether it runs or wants to, and the nanoseconds it has run.
 
-    Source: the kernel's Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat".
+    One that wants to run waits for a core or a disk. Source: the kernel's
+    Documentation/scheduler/sched-stats.rst, and "state" in Documentation/filesystems/proc.rst.
     """
-    own = str(threading.get_native_id())
-    ran: dict[str, int] = {}
-    if not _TASKS.is_dir():
-        return ran
-    for task in _TASKS.iterdir():
+    own, seen = str(threading.get_native_id()), {}
+    for task in _TASKS.iterdir() if _TASKS.is_dir() else ():
         # A thread may end while it is looked at.
-        if task.name != own:
-            with suppress(FileNotFoundError, ProcessLookupError):
-                ran[task.name] = int((task / "schedstat").read_text().split()[0])
-    return ran
-
-
-def wants_to_run() -> bool:
-    """Return whether a thread beside this one runs, or waits for a core or a disk."""
-    own = str(threading.get_native_id())
-    if not _TASKS.is_dir():
-        return False
-    for task in _TASKS.iterdir():
-        if task.name != own:
-            with suppress(FileNotFoundError, ProcessLookupError):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if task.name != own:
                 state = (task / "stat").read_text().rpartition(")")[2].split()[0]
-                if state in "RD":
-                    return True
-    return False
+                ran_ns = int((task / "schedstat").read_text().split()[0])
+                seen[task.name] = state in "RD", ran_ns
+    return seen

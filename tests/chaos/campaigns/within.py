@@ -7,13 +7,14 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.endpoints.models.tier import Tier
 from shared.endpoints.pool.exhaustion import OnExhausted
 from shared.program.clock import SystemClock
 from tests.chaos.campaigns.promises import broken_promises, done, exceeded_windows
 from tests.chaos.campaigns.scene import KEYS, Scene, set_up
-from tests.chaos.campaigns.threads import wants_to_run, worked_ns
+from tests.chaos.campaigns.threads import other_threads
 from tests.chaos.report import Told
 from tests.curator.campaigns import Ended
 from tests.fakes.clock import FakeClock
@@ -96,8 +97,9 @@ def passing(clock: FakeClock, scene: Scene) -> Iterator[None]:
             quiet, seen = 0, _happened(scene)
             while quiet < QUIET_TURNS:
                 await asyncio.sleep(TURN_S)
-                is_quiet = seen == (seen := _happened(scene)) and not wants_to_run()
-                quiet = quiet + 1 if is_quiet else 0
+                is_same = seen == (seen := _happened(scene))
+                is_idle = not any(wants_to_run for wants_to_run, _ in seen.threads.values())
+                quiet = quiet + 1 if is_same and is_idle else 0
             if (left := clock.next_waking()) is not None:
                 clock.advance(left)
 
@@ -108,9 +110,15 @@ def passing(clock: FakeClock, scene: Scene) -> Iterator[None]:
         task.cancel()
 
 
-def _happened(scene: Scene) -> tuple[int, int, dict[str, int]]:
+class _Happened(NamedTuple):
+    requests: int
+    replies: int
+    threads: dict[str, tuple[bool, int]]
+
+
+def _happened(scene: Scene) -> _Happened:
     stats = scene.campaign.server.stats()
-    return stats["requests"], stats["replies"], worked_ns()
+    return _Happened(stats["requests"], stats["replies"], other_threads())
 
 
 def _options(scene: Scene) -> dict:
