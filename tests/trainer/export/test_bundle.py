@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from PIL import Image
 
@@ -102,6 +103,18 @@ def test_pixels_are_those_of_the_processor(bundles, original, mode):
     pixels = OnnxVqa(bundles / "float32").prepare(image)
     wanted = pixel_values(load_float(original).image_processor, [image.convert("RGB")])
     assert np.array_equal(pixels, wanted.numpy())
+
+
+def test_threads_of_a_graph_leave_the_cores_to_the_next_graph(bundles, monkeypatch):
+    plain, seen = onnxruntime.InferenceSession, []
+
+    def watched(path, options, **others):
+        seen.append(options.get_session_config_entry("session.force_spinning_stop"))
+        return plain(path, options, **others)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", watched)
+    OnnxVqa(bundles / Variant.INT8)
+    assert set(seen) == {"1"}
 
 
 def test_axes_have_names_and_no_file_of_this_machine_is_named(bundles):
