@@ -60,13 +60,15 @@ def write_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     names, model = list(exportable.graphs), exportable.model
-    for name in names:
+    for name, graph in exportable.graphs.items():
         place = graph_path(folder, name, target)
         if target is Target.LITERT:
             shutil.copyfile(graphs / f"{name}.{variant}.tflite", place)
             continue
-        write = write_openvino if target is Target.OPENVINO else write_variant
-        write(graph_path(graphs, name), variant, place)
+        if target is Target.OPENVINO:
+            write_openvino(graph_path(graphs, name), variant, place)
+        else:
+            write_variant(graph_path(graphs, name), variant, place, graph.rows)
     forget_last_texts(model.tokenizer)
     model.tokenizer.backend_tokenizer.save(str(folder / _TOKENIZER))
     said = {

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from trainer.export.quiet import quiet_logging
+from trainer.export.rows import Rows
 
 OPSET: Final = 21
 """The first with tensors of 4 bits."""
@@ -31,6 +32,7 @@ class Graph:
     inputs: Mapping[str, torch.Tensor]
     dynamic: Mapping[str, Mapping[int, str]]
     outputs: Sequence[str]
+    rows: Rows = Rows.FEW
 
 
 def write_graph(graph: Graph, path: Path) -> None:

@@ -13,6 +13,7 @@ from onnx import helper, numpy_helper
 
 from shared.errors import AboVqaError
 from trainer.export.quiet import quiet_logging
+from trainer.export.rows import Rows, round_by_rows
 
 BLOCKS: Final = (64, 32)
 """Weights that share a scale and a zero point; the first that divides every product's length. With
@@ -39,22 +40,27 @@ class Variant(StrEnum):
     FLOAT16 = "float16"
     """Half the size; computed in float32, so that nothing is lost of weights that had 16 bits."""
     INT8 = "int8"
-    """Weights of 8 bits in blocks (onnxruntime's MatMulNBits), multiplied in 8-bit integers.
+    """Weights of 8 bits, multiplied in 8-bit integers.
 
-    What they are multiplied with is rounded in blocks too, each row for itself. Not onnxruntime's
-    dynamic quantisation: that gives one scale to all rows of a batch, so that an answer would
-    depend on the questions beside it.
+    They have one scale for each column where a picture's many rows meet them, else blocks
+    (onnxruntime's MatMulNBits). What they are multiplied with is rounded likewise, each row for
+    itself. Not onnxruntime's dynamic quantisation: that gives one scale to all rows of a batch, so
+    that an answer would depend on the questions beside it.
     """
     INT4 = "int4"
-    """The same with weights of 4 bits."""
+    """Weights of 4 bits, all in blocks."""
 
 
 class NotPacked(AboVqaError):
     """A large weight was left in float32 by a quantiser that does not say so."""
 
 
-def write_variant(source: Path, variant: Variant, target: Path) -> None:
-    """Write the float32 graph at ``source`` in another form."""
+def write_variant(source: Path, variant: Variant, target: Path, rows: Rows = Rows.FEW) -> None:
+    """Write the float32 graph at ``source`` in another form.
+
+    Raises:
+        NotPacked: a large weight would stay in float32.
+    """
     model = onnx.load(source)
     match variant:
         case Variant.FLOAT32:
@@ -62,6 +68,8 @@ def write_variant(source: Path, variant: Variant, target: Path) -> None:
         case Variant.FLOAT16:
             _store_in_16_bits(model)
         case Variant.INT8:
+            if rows is Rows.MANY:
+                round_by_rows(model)
             model = _in_blocks(model, 8)
         case Variant.INT4:
             model = _in_blocks(model, 4)

@@ -86,7 +86,7 @@ def test_in_few_bits_the_decoders_words_are_stored_once(bundles, original, varia
 def test_every_large_weight_has_the_bits_that_the_variant_says(bundles):
     allowed = {
         Variant.FLOAT16: {onnx.TensorProto.FLOAT16},
-        Variant.INT8: {onnx.TensorProto.UINT8},
+        Variant.INT8: {onnx.TensorProto.UINT8, onnx.TensorProto.INT8},
     }
     for variant, kinds in allowed.items():
         for name in GRAPHS:

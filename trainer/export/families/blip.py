@@ -29,6 +29,7 @@ from trainer.export.families.exportable import Exportable
 from trainer.export.families.pixels import image_rules
 from trainer.export.families.questions import prompt_rules
 from trainer.export.graphs import Graph
+from trainer.export.rows import Rows
 
 IMAGE_ENCODER: Final = "image_encoder"
 QUESTION_ENCODER: Final = "question_encoder"
@@ -178,6 +179,7 @@ def _image_encoder(blip: BlipForQuestionAnswering) -> Graph:
         {"pixels": torch.zeros(_N, 3, side, side)},
         {"pixels": {0: "N"}},
         ("features", "image_keys", "image_values"),
+        Rows.MANY,
     )
 
 

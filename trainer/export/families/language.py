@@ -18,6 +18,7 @@ from torch import nn
 from transformers import DynamicCache, PretrainedConfig, PreTrainedModel
 
 from trainer.export.graphs import Graph
+from trainer.export.rows import Rows
 
 _B, _T, _S = 3, 5, 7
 _LOWEST = torch.finfo(torch.float32).min
@@ -123,4 +124,4 @@ def picture_graph(
 ) -> Graph:
     """Return the graph of an image's tokens, for pixels of one shape ``(C, H, W)``."""
     pixels: dict[str, Any] = {"pixels": torch.zeros(1, *shape)}
-    return Graph(PictureTokens(network, tokens), pixels, {}, ("tokens",))
+    return Graph(PictureTokens(network, tokens), pixels, {}, ("tokens",), Rows.MANY)

@@ -17,6 +17,7 @@ from trainer.export.families.exportable import Exportable
 from trainer.export.families.pixels import image_rules
 from trainer.export.families.questions import prompt_rules
 from trainer.export.graphs import Graph
+from trainer.export.rows import Rows
 
 _B, _T = 3, 7
 _HIGH, _WIDE = 2, 5
@@ -84,6 +85,7 @@ def exportable_vilt(model: LoadedModel) -> Exportable:
                 {"pixels": torch.zeros(1, config.num_channels, _HIGH * patch, _WIDE * patch)},
                 {"pixels": {2: "H", 3: "W"}},
                 ("patches",),
+                Rows.MANY,
             ),
             "classifier": Graph(
                 Classifier(model.network),
@@ -94,6 +96,7 @@ def exportable_vilt(model: LoadedModel) -> Exportable:
                 },
                 {"ids": {0: "B", 1: "T"}, "mask": {0: "B", 1: "T"}, "patches": {0: "L"}},
                 ("logits",),
+                Rows.MANY,
             ),
         },
         {
