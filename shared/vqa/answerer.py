@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from PIL import Image
 
@@ -34,6 +34,8 @@ class Answerer(ABC, Generic[Prepared, Memory]):
     """What is computed once per image, for provenance; empty where nothing is."""
     cleaning: str = ""
     """By which rule answers are taken out of what is said, for provenance; empty without one."""
+    cuts_questions: ClassVar[bool] = True
+    """Whether the model reads so many tokens of a question alone."""
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model

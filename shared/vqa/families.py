@@ -45,7 +45,11 @@ from shared.vqa.inputs.instruction import (
     instruction_of_adapters,
     trained_prompt,
 )
-from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS
+from shared.vqa.inputs.question_length import (
+    MAX_QUESTION_TOKENS,
+    limit_of_adapters,
+    lower_question_limit,
+)
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.loading import (
     BLIP,
@@ -119,7 +123,8 @@ def load_answerer(
         quantization=quantization,
         device=device,
     )
-    if family is not _CHAT:
+    if family.answerer.cuts_questions:
+        lower_question_limit(loaded.tokenizer, limit_of_adapters(folders))
         _require_room(loaded, instruction)
     answerer = family.answerer(replace(loaded, instruction=instruction))
     if not answerer.computed_once:

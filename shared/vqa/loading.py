@@ -82,7 +82,7 @@ def load_blip(
             f"{model}: is a {architecture(config) or config.model_type}; this is done with BLIP "
             f"for VQA ({BLIP}) alone"
         )
-    return load_network(
+    loaded = load_network(
         model,
         config,
         BlipForQuestionAnswering,
@@ -91,6 +91,8 @@ def load_blip(
         quantization=quantization,
         device=device,
     )
+    lower_question_limit(loaded.tokenizer, limit_of_adapters([] if adapter is None else [adapter]))
+    return loaded
 
 
 def read_config(model: str) -> PretrainedConfig:
@@ -158,7 +160,6 @@ def load_network(
     peft = apply_adapters(network, adapters) if adapters else None
     if adapter is not None:
         peft = apply_adapter(network, adapter)
-    lower_question_limit(tokenizer, limit_of_adapters(folders))
     revision = _revision(source)
     for folder in folders:
         warn_of_another_base(folder, revision)

@@ -66,8 +66,6 @@ class Learner(ABC, Generic[Examples]):
     """Ends of names that an adapter can be put on, for people."""
     says_the_answer: tuple[str, ...] = ()
     """Ends of names of last layers that PEFT takes for one among all linear ones."""
-    cuts_questions: ClassVar[bool] = True
-    """Whether the model reads so many tokens of a question alone."""
     added_labels: tuple[str, ...] = ()
     """Answers that training added to those of the base."""
     trained_whole: tuple[str, ...] = ()
@@ -75,7 +73,7 @@ class Learner(ABC, Generic[Examples]):
 
     def __init__(self, answerer: Answerer[Any, Any], limits: TokenLimits) -> None:
         self.answerer, self._limits = answerer, limits
-        if self.cuts_questions:
+        if answerer.cuts_questions:
             # Kept beside the adapter, so that questions are cut alike when the model answers.
             lower_question_limit(answerer.model.tokenizer, limits.question)
 

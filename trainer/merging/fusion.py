@@ -89,12 +89,13 @@ def write_fused(
         density: share of an update that TIES and DARE keep.
     """
     instruction = instruction_of_adapters(NO_INSTRUCTION, adapters)
-    model = load_answerer(
+    answerer = load_answerer(
         base,
         quantization=Quantization.NONE,
         device=torch.device("cpu"),
         instruction=instruction,
-    ).model
+    )
+    model = answerer.model
     ids = [f"adapter_{number}" for number in range(len(adapters))]
     with quiet_renames():
         peft = PeftModel.from_pretrained(model.network, str(adapters[0]), adapter_name=ids[0])
@@ -118,7 +119,8 @@ def write_fused(
     # Else peft asks the hub whether the base's vocabulary has grown.
     tensors = get_peft_model_state_dict(peft, adapter_name=_FUSED, save_embedding_layers=False)
     save_file({name: t.contiguous() for name, t in tensors.items()}, folder / ADAPTER_WEIGHTS)
-    lower_question_limit(model.tokenizer, limit_of_adapters(adapters))
+    if answerer.cuts_questions:
+        lower_question_limit(model.tokenizer, limit_of_adapters(adapters))
     forget_last_texts(model.tokenizer)
     model.tokenizer.save_pretrained(str(folder))
     model.image_processor.save_pretrained(str(folder))

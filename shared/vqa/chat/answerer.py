@@ -51,6 +51,8 @@ class ChatAnswerer(Answerer[Picture, Keeper]):
         InputError: there is no processor for pictures and questions, or it needs torchvision.
     """
 
+    cuts_questions = False
+
     def __init__(self, model: LoadedModel) -> None:
         config = model.network.config
         self.processor = open_processor(model.name, config)

@@ -80,7 +80,6 @@ class ChatLearner(Learner[ChatExamples]):
     layer_names = (
         "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, of most language models"
     )
-    cuts_questions = False
     feature_source = "output of the vision tower and the projector"
 
     def __init__(self, answerer: Answerer[Any, Any], limits: TokenLimits) -> None:

@@ -24,6 +24,7 @@ from shared.vqa.adapting.adapters import quiet_renames
 from shared.vqa.chat.processor import Picture
 from shared.vqa.families import load_answerer
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE, Instruction
+from shared.vqa.inputs.question_length import MAX_QUESTION_TOKENS, TOKENIZER_CONFIG
 from shared.vqa.quantization import Quantization
 from tests.chat_models import CHAT_MODELS
 from tests.families import save_git
@@ -97,6 +98,15 @@ def test_the_prompt_is_kept_with_the_adapter_and_asked_with_it(fitted):
     assert asked.model.instruction == other
 
 
+def length(folder):
+    """How long a prompt with its pictures may be, as servers such as vLLM read it."""
+    return read_json(folder / TOKENIZER_CONFIG)["model_max_length"]
+
+
+def test_the_adapter_keeps_how_long_a_prompt_its_base_reads(fitted):
+    assert length(fitted) == length(trainable("smolvlm")) > MAX_QUESTION_TOKENS
+
+
 @pytest.mark.slow
 def test_merged_weights_answer_as_base_and_adapter(fitted, data, tmp_path):
     result = merge(fitted, tmp_path / "merged")
@@ -104,6 +114,7 @@ def test_merged_weights_answer_as_base_and_adapter(fitted, data, tmp_path):
     both = load_answerer(str(trainable("smolvlm")), adapter=fitted, quantization=Quantization.NONE)
     merged = load_answerer(str(result.folder), quantization=Quantization.NONE)
     assert merged.model.instruction.template == PROMPT
+    assert length(result.folder) == length(fitted)
     pairs = read_pairs(data / "pairs.jsonl")
     pair_of = zip(texts(both, data, pairs), texts(merged, data, pairs), strict=True)
     assert sum(one == other for one, other in pair_of) >= 0.9 * len(pairs)
@@ -115,6 +126,7 @@ def test_adapters_are_fused_and_those_of_another_prompt_or_base_refused(fitted, 
     lamps = fit_on(base, data, tmp_path / "lamps", prompt=PROMPT, seed=1).adapter
     fuse([fitted, lamps], tmp_path / "both", method=Fusion.LINEAR)
     assert read_json(tmp_path / "both" / INSTRUCTION_FILE)["prompt"] == PROMPT
+    assert length(tmp_path / "both") == length(fitted)
     load_answerer(str(base), adapter=tmp_path / "both", quantization=Quantization.NONE)
 
     others = {
