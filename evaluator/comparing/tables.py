@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from rich import box
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markup import escape
 from rich.table import Table
 
@@ -13,6 +14,8 @@ from evaluator.comparing.differences import RunComparison, p_text
 from evaluator.comparing.several import SeveralRuns
 from evaluator.comparing.side_by_side import (
     Column,
+    Comparison,
+    Contestant,
     best_rows,
     compare_scorecards,
     label_notes,
@@ -27,6 +30,13 @@ from shared.dataset.units import counted
 if TYPE_CHECKING:
     # With it comes scipy, which takes half a second.
     from evaluator.comparing.deciding.power import Need
+
+_MEAN_WIDTH: Final = len("0.2803")
+_INTERVAL_WIDTH: Final = len("0.236-0.327")
+"""Figures are not cut in two, however narrow the terminal is."""
+_METRIC_WIDTH: Final = len("all-MiniLM-L6-v2")
+_CLOSE: Final = (0, 1, 0, 0)
+"""Spaces of a cell: above, to its right, below, to its left."""
 
 
 def detail_table(name: str, scorecard: Scorecard) -> Table:
@@ -116,12 +126,12 @@ def difference_table(comparison: RunComparison) -> Table:
         "The types of question are of the first metric, and not corrected.",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
-        pad_edge=False,
+        padding=_CLOSE,
     )
     table.add_column("metric", no_wrap=True)
     for name in (comparison.base, comparison.other):
         # Of two names that begin alike, the ends tell which is which.
-        table.add_column(escape(name), justify="right", overflow="fold")
+        table.add_column(escape(name), justify="right", overflow="fold", min_width=_MEAN_WIDTH)
     for heading in ("gain", "95 % interval", "p", "Holm"):
         table.add_column(heading, justify="right", no_wrap=True)
     for metric in comparison.metrics:
@@ -150,9 +160,9 @@ def several_table(several: SeveralRuns) -> Table:
         caption="p: paired bootstrap over units; Holm: corrected for all pairs and metrics.",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
-        pad_edge=False,
+        padding=_CLOSE,
     )
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for heading in ("gain", "95 % interval", "p", "Holm"):
         table.add_column(heading, justify="right", no_wrap=True)
     names = dict.fromkeys(m.metric for each in several.comparisons for m in each.metrics)
@@ -195,22 +205,41 @@ def signed_interval(ci95: tuple[float, float] | None) -> str:
     return "-" if ci95 is None else f"{ci95[0]:+z.3f} to {ci95[1]:+z.3f}"
 
 
-def comparison_table(scorecards: Mapping[str, Scorecard]) -> Table:
-    """Return scorecards by name side by side: the prior first, a row for each metric."""
-    comparison = compare_scorecards(scorecards)
-    best = best_rows(comparison)
-    table = Table(title="Mean, and 95 % interval over units", title_justify="left")
-    table.add_column("metric")
-    for row in comparison.rows:
-        heading = f"{escape(row.name)}\n[dim]n = {row.n:,}[/dim]"
-        table.add_column(heading, justify="right", overflow="fold")
-    for column in comparison.columns:
-        cells = [
-            _cell(row.figures.get(column), "bold" if row.name in best[column] else "not bold")
-            for row in comparison.rows
-        ]
-        table.add_row(metric_heading(column), *cells)
-    return table
+def comparison_table(scorecards: Mapping[str, Scorecard]) -> RenderableType:
+    """Return scorecards by name side by side: the prior first, a row for each metric.
+
+    Where there is no room for all, the others stand in tables below.
+    """
+    return _SideBySide(compare_scorecards(scorecards))
+
+
+class _SideBySide:
+    def __init__(self, comparison: Comparison) -> None:
+        self._comparison, self._best = comparison, best_rows(comparison)
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        rows = self._comparison.rows
+        # Of each column three characters are its frame.
+        at_once = max(1, (options.max_width - _METRIC_WIDTH - 4) // (_INTERVAL_WIDTH + 3))
+        for first in range(0, len(rows), at_once):
+            yield self._table(rows[first : first + at_once])
+
+    def _table(self, rows: Sequence[Contestant]) -> Table:
+        table = Table(title="Mean, and 95 % interval over units", title_justify="left")
+        table.add_column("metric", overflow="fold")
+        for row in rows:
+            heading = f"{escape(row.name)}\n[dim]n = {row.n:,}[/dim]"
+            table.add_column(heading, justify="right", overflow="fold", min_width=_INTERVAL_WIDTH)
+        for column in self._comparison.columns:
+            cells = [
+                _cell(
+                    row.figures.get(column),
+                    "bold" if row.name in self._best[column] else "not bold",
+                )
+                for row in rows
+            ]
+            table.add_row(metric_heading(column), *cells)
+        return table
 
 
 def signature_note(scorecards: Iterable[Scorecard]) -> str:

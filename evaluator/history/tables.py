@@ -17,6 +17,13 @@ from shared.dataset.units import counted
 
 _DAY_WIDTH: Final = len("~2026-11-29")
 """A day is not cut in two; its hour may stand below it."""
+_MEAN_WIDTH: Final = len("0.2803")
+_GAIN_WIDTH: Final = len("(+18.4 to +29.7)")
+_NAME_WIDTH: Final = len("adapter_sha256,")
+"""No figure and no usual fact is cut in two."""
+
+_CLOSE: Final = (0, 1, 0, 0)
+"""Spaces of a cell: above, to its right, below, to its left."""
 
 
 def runs_table(of_data: DataHistory) -> Table:
@@ -24,19 +31,18 @@ def runs_table(of_data: DataHistory) -> Table:
     table = _table(f"{of_data.title}: {counted(len(of_data.steps), 'run')} in time")
     table.caption, table.caption_justify = of_data.time_note or None, "left"
     table.add_column("run", overflow="fold")
-    table.add_column("finished (UTC)", min_width=_DAY_WIDTH)
-    for heading in ("model", "adapter"):
-        table.add_column(heading, overflow="fold")
-    for heading in (label(of_data.metric.name), "gain on the run before"):
-        table.add_column(heading, justify="right")
-    table.add_column("changed", overflow="fold")
+    table.add_column("finished\n(UTC)", min_width=_DAY_WIDTH)
+    table.add_column(label(of_data.metric.name), justify="right", min_width=_MEAN_WIDTH)
+    table.add_column("gain on the run before", justify="right", min_width=_GAIN_WIDTH)
+    table.add_column("changed", overflow="fold", min_width=_NAME_WIDTH)
     for step in of_data.steps:
         figure = step.entry.scorecard.scores.metrics.get(of_data.metric.name)
-        names = (step.entry.name, step.finished, step.entry.model)
+        asked = " + ".join(filter(None, (step.entry.model, step.entry.adapter)))
         table.add_row(
-            *map(escape, (*names, step.entry.adapter)),
+            f"{escape(step.entry.name)}\n[dim]{escape(asked)}[/dim]",
+            escape(step.finished),
             "-" if figure is None else f"{figure.mean:z.4f}",
-            gain_text(step),
+            gain_text(step).replace(" (", "\n("),
             escape(summary(step.changed)),
         )
     return table
@@ -88,4 +94,4 @@ def interval_text(figure: Figure) -> str:
 
 
 def _table(title: str) -> Table:
-    return Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=_CLOSE)

@@ -57,6 +57,24 @@ def test_of_two_long_names_that_begin_alike_the_ends_are_printed(runs):
     assert "…" not in shown
 
 
+def test_no_figure_is_cut_in_two_however_many_runs_and_long_names(runs):
+    names = [f"runs/salesforce-blip-vqa-base-rank-{number}" for number in range(6)]
+    many = [replace(runs[0], name=name) for name in names]
+    figure = runs[0].scorecard.scores.metrics["exact_match"]
+    interval = f"{figure.ci95[0]:.3f}-{figure.ci95[1]:.3f}"
+    shown = printed(comparison_table({run.name: run.scorecard for run in many}))
+    assert shown.count(interval) >= len(many)
+    assert "…" not in shown + printed(several_table(compare_all(many)))
+    [comparison] = compare_all(many[:2]).comparisons
+    [first, *_] = comparison.metrics
+    gain = replace(first.difference, ci95=(-0.1, 0.1), p_value=0.0)
+    row = replace(first, difference=gain, p_holm=0.0)
+    shown = printed(difference_table(replace(comparison, metrics=[row])))
+    assert f"{row.base:.4f}" in shown
+    assert f"{row.other:.4f}" in shown
+    assert shown.count("< 0.001") == 2
+
+
 def test_a_comparison_says_over_how_many_questions_a_metric_goes(runs):
     base, other, _ = runs
     some = other.columns["token_f1"].copy()

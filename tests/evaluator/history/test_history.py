@@ -1,16 +1,19 @@
 """`evaluator history`: the runs of a folder, what changed between them, and who leads."""
 
+import io
 import json
 import os
 import shutil
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from evaluator.__main__ import app
 from evaluator.history.changes import changes, summary
 from evaluator.history.entries import find_entries
 from evaluator.history.history import read_history
+from evaluator.history.tables import gain_text, runs_table
 from evaluator.runs.record import read_record, write_record
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
@@ -89,6 +92,19 @@ def test_facts_that_follow_from_others_are_no_change():
     assert summary(found) == "versions, adapter"
     many = changes({}, {f"fact{n}": "1" for n in range(8)})
     assert summary(many) == "fact0, fact1, fact2, fact3, fact4, and 3 more"
+
+
+def test_what_changed_is_not_cut_off_on_80_columns(made):
+    first, second, *_ = read_history([made]).data[0].steps
+    name = "adapter_sha256"
+    changed = [replace(second.changed[0], fact=fact) for fact in (name, "prompt", "grounding")]
+    long = replace(second.entry, name="salesforce-blip-vqa-base-rank-32-of-monday")
+    steps = [first, replace(second, changed=changed, entry=long)]
+    console = Console(width=80, file=io.StringIO())
+    console.print(runs_table(replace(read_history([made]).data[0], steps=steps)))
+    shown = console.file.getvalue()
+    assert [fact for fact in (name, "prompt", "grounding") if fact not in shown] == []
+    assert gain_text(steps[1]).partition(" (")[2] in shown
 
 
 def test_it_is_printed_is_one_object_and_a_page(made, tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from trainer.merging.fuse import FuseResult
     from trainer.merging.merge import MergeResult
     from trainer.sweep.findings import Findings
+
+_MEAN_WIDTH: Final = len("0.2803")
+"""A figure is not cut in two, however narrow the terminal is."""
 
 
 def merge_table(result: MergeResult) -> Table:
@@ -26,8 +29,10 @@ def fuse_table(result: FuseResult) -> Table:
     """Return exact match of every model in every domain, and what fusing lost of its own."""
     models = list(result.domains[0].exact_match)
     table = Table("domain", "questions", *models, "fused - own", title="exact match by domain")
+    table.columns[0].overflow = "fold"
     for column in table.columns[1:]:
-        column.justify = "right"
+        column.justify, column.overflow = "right", "fold"
+        column.min_width = _MEAN_WIDTH
     for domain in result.domains:
         scores = [f"{domain.exact_match[model]:.4f}" for model in models]
         table.add_row(
@@ -40,8 +45,10 @@ def sweep_table(findings: Findings) -> Table:
     """Return the combinations from the best on; what does not vary is left out."""
     names = [effect.setting for effect in findings.effects]
     table = Table(*names, "exact match", "± seeds", "seeds", "epochs", "state", title="sweep")
+    for column in table.columns[: len(names)]:
+        column.overflow = "fold"
     for column in table.columns[len(names) :]:
-        column.justify = "right"
+        column.justify, column.min_width = "right", _MEAN_WIDTH
     for scored in findings.scored:
         table.add_row(
             *(scored.combination.value(name) for name in names),
