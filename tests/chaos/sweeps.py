@@ -32,7 +32,9 @@ SPACE: Final = {"rank": [2, 4], "concurrent": 1, "grace_epochs": EPOCHS}
 TRIALS: Final = 2
 MOST_RUNS: Final = 12
 OF_THE_MOMENT: Final = frozenset({"sweep.lock"})
-_TRIALS_PROCESS: Final = "ray::"
+# What Ray Tune calls the actor of a function; Ray's own agents are ``ray::`` as well, and with them
+# the whole node goes.
+_TRIALS_PROCESS: Final = "ray::ImplicitFunc"
 
 
 @dataclass(frozen=True)
@@ -181,5 +183,4 @@ def _trials_below(process: Forked) -> list[psutil.Process]:
 
 
 def _is_a_trial(process: psutil.Process) -> bool:
-    words = " ".join(process.cmdline())
-    return words.startswith(_TRIALS_PROCESS) and "IDLE" not in words
+    return " ".join(process.cmdline()).startswith(_TRIALS_PROCESS)

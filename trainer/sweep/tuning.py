@@ -44,6 +44,8 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
     # Tune's tables; ours are shown instead.
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Our line says why a trial failed; Tune would put all of Ray's stack before it.
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     # Ours saves what is there and says how to go on.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
