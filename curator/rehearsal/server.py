@@ -11,8 +11,8 @@ from aiohttp import web
 from curator.rehearsal.batches.job_book import JobBook
 from curator.rehearsal.doors.door import LARGEST_BODY
 from curator.rehearsal.tally import RehearsalTally
-from shared.errors import InputError
 from shared.program.clock import Clock
+from shared.web.listening import cannot_listen
 
 STATS_PATH: Final = "/rehearsal/stats"
 _SHUTDOWN_S: Final = 2.0
@@ -52,10 +52,7 @@ class RehearsalServer:
             try:
                 await web.TCPSite(runner, host, port).start()
             except OSError as error:
-                raise InputError(
-                    f"--listen {host}:{port}: cannot listen there ({error.strerror}); "
-                    "port 0 is any that is free"
-                ) from error
+                raise cannot_listen("--listen", host, port, error) from error
             shown = f"[{host}]" if ":" in host else host
             yield f"http://{shown}:{runner.addresses[0][1]}"
         finally:

@@ -8,6 +8,7 @@ at most.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -83,9 +84,17 @@ async def _listener(
     try:
         return await loop.create_server(protocol, address.host, address.port)
     except OSError as error:
-        raise InputError(
-            f"{option} {address.host}:{address.port}: cannot listen there ({error.strerror})"
-        ) from error
+        raise cannot_listen(option, address.host, address.port, error) from error
+
+
+def cannot_listen(option: str, host: str, port: int, error: OSError) -> InputError:
+    """Return what to say of an address that is taken, or none of this machine."""
+    taken = error.errno == errno.EADDRINUSE
+    reason = "another program listens there" if taken else error.strerror or str(error)
+    return InputError(
+        f"{option} {host}:{port}: cannot listen there ({reason}); 127.0.0.1:0 is any free port of "
+        "this machine"
+    )
 
 
 def _limited(runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:

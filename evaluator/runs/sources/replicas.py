@@ -20,10 +20,13 @@ from evaluator.scoring.cost import THOUSAND, Cost, usd_of_hours
 from shared.cluster.ray_cluster import connect_ray, is_elsewhere, leave_ray, present_share
 from shared.errors import InputError
 from shared.onnx_vqa import is_bundle
+from shared.program.reporting.event_log import EventLog
 from shared.vqa.adapting.adapter_files import adapter_digest
 from shared.vqa.blip.grounding import REGIONS
 from shared.vqa.families import why_no_regions
 from shared.vqa.trained_on import KnownTraining, known_training
+
+log = EventLog(__name__)
 
 
 class ReplicaSource:
@@ -86,6 +89,8 @@ class ReplicaSource:
     def fleet(self, *, with_regions: bool) -> Fleet:
         """Return replicas on a Ray cluster."""
         settings = self._settings
+        # Both take their time, and until the first answer there is nothing else to see.
+        log.info("starting_replicas", replicas=settings.replicas, model=settings.model)
         connect_ray(settings.address, settings.replicas, "evaluator")
         share = present_share(settings.replicas, settings.gpus_per_replica)
         replica = replace(self._replica, measure_grounding=with_regions)
