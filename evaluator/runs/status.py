@@ -225,30 +225,40 @@ def read_status(folder: Path, now: float) -> RunStatus:
 
 def status_lines(status: RunStatus) -> list[str]:
     """Return the same for people, line by line."""
-    lines = [f"{status.name}: {status.state.value}"]
-    notes = status.notes
-    if notes:
-        rate = f", {status.rate_per_s:.1f} a second" if status.rate_per_s else ""
-        left = "" if status.eta_s is None else f", about {duration(status.eta_s)} left"
-        lines += [
-            f"shards     {status.shards_done} of {notes.shards}",
-            f"questions  {status.questions_done} of {notes.questions}{rate}{left}",
-            _at_work(notes),
-            f"driver     {notes.host}, process {notes.pid}, last heard of {utc(notes.updated_at)}",
-        ]
-        lines += [f"given up   shard {shard}: {why}" for shard, why in notes.given_up.items()]
+    facts, means = _facts(status), _means(status)
+    widest = max(map(len, ("questions", *(name for name, _ in means))))
+    told, scored = (
+        [f"{name:<{widest}}  {value}" for name, value in pairs] for pairs in (facts, means)
+    )
+    lines = [f"{status.name}: {status.state.value}", *told]
     if status.state in {State.STOPPED, State.INCOMPLETE}:
         lines.append("run the same command again to go on")
-    if status.scorecard:
-        means = {name: figure["mean"] for name, figure in status.scorecard["metrics"].items()}
-        lines += [f"{name:<10} {mean:.4f}" for name, mean in means.items()]
-    return lines
+    return [*lines, *scored]
 
 
-def _at_work(notes: Notes) -> str:
-    if notes.asks_an_address:
-        return f"requests   {notes.replicas} at once"
-    return f"replicas   {notes.replicas_ready} of {notes.replicas} ready"
+def _facts(status: RunStatus) -> list[tuple[str, str]]:
+    notes = status.notes
+    if notes is None:
+        return []
+    rate = f", {status.rate_per_s:.1f} a second" if status.rate_per_s else ""
+    left = "" if status.eta_s is None else f", about {duration(status.eta_s)} left"
+    heard = f"{notes.host}, process {notes.pid}, last heard of {utc(notes.updated_at)}"
+    ready = f"{notes.replicas_ready} of {notes.replicas} ready"
+    at_once = f"{notes.replicas} at once"
+    return [
+        ("shards", f"{status.shards_done} of {notes.shards}"),
+        ("questions", f"{status.questions_done} of {notes.questions}{rate}{left}"),
+        ("requests", at_once) if notes.asks_an_address else ("replicas", ready),
+        ("driver", heard),
+        *(("given up", f"shard {shard}: {why}") for shard, why in notes.given_up.items()),
+    ]
+
+
+def _means(status: RunStatus) -> list[tuple[str, str]]:
+    if status.scorecard is None:
+        return []
+    figures = status.scorecard["metrics"]
+    return [(name, f"{figure['mean']:.4f}") for name, figure in figures.items()]
 
 
 def utc(seconds: float) -> str:
