@@ -342,7 +342,13 @@ def test_bad_input_is_one_line_and_asks_nothing(data, capsys, options, said):
     assert not (data.parent / "run").exists()
 
 
-@pytest.mark.parametrize("secret", ["http://me:pa55word@127.0.0.1/v1", "http://h/v1?key=pa55word"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "http://me:pa55word@127.0.0.1/v1",  # pragma: allowlist secret
+        "http://h/v1?key=pa55word",
+    ],
+)
 def test_an_address_with_a_secret_in_it_is_refused_and_not_shown(data, capsys, secret):
     assert evaluate(data, secret) == 2
     line = last_line(capsys)

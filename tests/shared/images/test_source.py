@@ -84,7 +84,7 @@ def test_a_store_that_fails_does_not_make_broken_images(server):
         ("nope://bucket", "knows no nope://"),
         ("no/such/folder", "no such folder"),
         (
-            "https://me:secret@example.com/images",
+            "https://me:secret@example.com/images",  # pragma: allowlist secret
             "credentials in a URL",
         ),  # pragma: allowlist secret
         ("https://example.com/images?sig=secret", "credentials in a URL"),
