@@ -4,8 +4,9 @@ Each replica has one core and one thread; without being held to its core, one re
 images on the other core meanwhile. What is timed is the answering of a run that is cut as users'
 runs are, by replicas that have loaded their model: Ray's start and the loading are not in it. What
 keeps two from being twice one is, by CPU time, Ray's own processes and the driver, 0.04 of a core
-(one replica leaves them the other core), what two cores take from each other (each shard 5 to 14 %
-more CPU time, on a busy machine), and at the end one shard at most, for which the other waits.
+(one replica leaves them the other core), what two cores take from each other, and at the end one
+shard at most, for which the other waits. The ceiling is what two processes reach that know of no
+Ray, each with half of the shards: what two cores take from each other is in it.
 
 The reference of the hand-over is the time that the same shard takes a replica, so that its ratio
 is how many shards could be handed over meanwhile: more than 33 means that Ray costs less than 3 %.
@@ -13,18 +14,26 @@ is how many shards could be handed over meanwhile: more than 33 means that Ray c
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
+from statistics import median
+from typing import Self
 
 from evaluator.answering.ray_fleet import RayFleet
 from evaluator.answering.replica import Replica
 from evaluator.answering.replica_settings import ReplicaSettings, replica_settings
 from evaluator.answering.shards import Shard, cut_shards
 from shared.cluster.ray_cluster import ReplicaShare, connect_ray, leave_ray
+from shared.program.clock import stopwatch
 from shared.records import Question
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from tests.bench.inference import WORDS, make_pictures
-from tests.bench.measure import Comparison, compare
+from tests.bench.measure import ROUNDS, Comparison, compare
 from tests.evaluator.scripted_replica import ScriptedReplica
 
 IMAGES, PER_IMAGE = 560, 5
@@ -45,6 +54,51 @@ class OneCoreReplica(Replica):
         super().__init__(settings)
 
 
+class PlainFleet:
+    """Replicas in processes of their own, without Ray; each has an equal part of the shards."""
+
+    def __init__(self, settings: ReplicaSettings, taken: Path, replicas: int) -> None:
+        taken.mkdir()
+        self._stack = ExitStack()
+        self._lines = [self._started(settings, taken) for _ in range(replicas)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def answer(self, shards: Sequence[Shard]) -> None:
+        """Return once all are answered."""
+        for number, line in enumerate(self._lines):
+            line.send(shards[number :: len(self._lines)])
+        for line in self._lines:
+            line.recv()
+
+    def _started(self, settings: ReplicaSettings, taken: Path) -> Connection:
+        spawning = multiprocessing.get_context("spawn")
+        ours, its = spawning.Pipe()
+        process = spawning.Process(target=_answer_all, args=(its, settings, taken))
+        process.start()
+        # In turn from the last: a replica ends when its line does.
+        self._stack.callback(process.join)
+        self._stack.callback(ours.close)
+        its.close()
+        return ours
+
+
+def _answer_all(line: Connection, settings: ReplicaSettings, taken: Path) -> None:
+    replica = OneCoreReplica(settings, taken)
+    while True:
+        try:
+            shards: Sequence[Shard] = line.recv()
+        except EOFError:
+            return
+        for shard in shards:
+            replica.answer(shard.questions)
+        line.send(len(shards))
+
+
 def bench_fleet(folder: Path) -> list[Comparison]:
     """Blip-vqa-tiny in float32, 2,800 questions in shards as `evaluator run` cuts them."""
     images = make_pictures(folder / "fleet", IMAGES, side=256)
@@ -63,24 +117,35 @@ def bench_fleet(folder: Path) -> list[Comparison]:
         bare = RayFleet(ScriptedReplica, [folder], 1, ONE_CORE)
         for fleet in (one, two, bare):
             _warm_up(fleet, shards[0])
-        return [
-            compare(
-                "two replicas on Ray against one",
-                "questions/s",
-                len(questions),
-                lambda: list(one.answered_shards(shards)),
-                lambda: list(two.answered_shards(shards)),
-            ),
-            compare(
-                "handing over a shard on Ray against answering it",
-                "shards/s",
-                len(shards),
-                lambda: list(one.answered_shards(shards)),
-                lambda: list(bare.answered_shards(shards)),
-            ),
-        ]
+        two_of_ray = compare(
+            "two replicas on Ray against one",
+            "questions/s",
+            len(questions),
+            lambda: list(one.answered_shards(shards)),
+            lambda: list(two.answered_shards(shards)),
+        )
+        handing_over = compare(
+            "handing over a shard on Ray against answering it",
+            "shards/s",
+            len(shards),
+            lambda: list(one.answered_shards(shards)),
+            lambda: list(bare.answered_shards(shards)),
+        )
     finally:
         leave_ray()
+    with PlainFleet(settings, folder / "cores-without-ray", 2) as plain:
+        plain.answer(shards[:2])
+        parts = {"the processes themselves": _seconds_of(lambda: plain.answer(shards))}
+    return [replace(two_of_ray, parts=parts, work=len(questions)), handing_over]
+
+
+def _seconds_of(run: Callable[[], object]) -> float:
+    took = []
+    for _ in range(ROUNDS):
+        started = stopwatch()
+        run()
+        took.append(stopwatch() - started)
+    return median(took)
 
 
 def _fleet(settings: ReplicaSettings, taken: Path, replicas: int) -> RayFleet:
