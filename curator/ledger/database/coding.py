@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -17,6 +17,11 @@ from shared.endpoints.keys.quota import Quota
 from shared.records import ImageRef, Listing
 
 Row = Mapping[str, Any]
+MAKER: Final = (
+    "coalesce((SELECT iif(model_version = '', model, model_version)"
+    " FROM attempts WHERE id = {}), '')"
+)
+"""The model by which a pair of a request is tallied, given that request's number."""
 
 
 class NamedCells(Protocol):

@@ -23,7 +23,7 @@ from shared.errors import InputError
 from shared.files.atomic import atomic_path
 from shared.files.locking import FileHold, LockHeld, is_held, sole
 
-HEAD: Final = "0027"
+HEAD: Final = "0028"
 """The version that this release writes."""
 KNOWN_VERSIONS: Final = tuple(f"{number:04}" for number in range(1, int(HEAD) + 1))
 OLDEST_SQLITE: Final = (3, 35)

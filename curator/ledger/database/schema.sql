@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0027');
+INSERT INTO "alembic_version" VALUES('0028');
 CREATE TABLE attempt_tallies (
 	campaign_id INTEGER NOT NULL, 
 	model TEXT NOT NULL, 
@@ -339,9 +339,7 @@ CREATE TRIGGER work_changed AFTER UPDATE OF state ON work WHEN OLD.state != NEW.
 CREATE TRIGGER opinion_added AFTER INSERT ON second_opinions BEGIN INSERT INTO opinion_tallies SELECT NEW.campaign_id, NEW.state, NEW.agrees, 1 FROM pairs WHERE (campaign_id, item_id, question) = (NEW.campaign_id, NEW.item_id, NEW.question) ON CONFLICT DO UPDATE SET pairs = pairs + 1; END;
 CREATE TRIGGER opinion_left AFTER DELETE ON second_opinions BEGIN UPDATE opinion_tallies SET pairs = pairs - (SELECT count(*) FROM pairs WHERE (campaign_id, item_id, question) = (OLD.campaign_id, OLD.item_id, OLD.question)) WHERE (campaign_id, state, agrees) = (OLD.campaign_id, OLD.state, OLD.agrees); END;
 CREATE TRIGGER opinion_changed AFTER UPDATE OF state, agrees ON second_opinions BEGIN UPDATE opinion_tallies SET pairs = pairs - (SELECT count(*) FROM pairs WHERE (campaign_id, item_id, question) = (OLD.campaign_id, OLD.item_id, OLD.question)) WHERE (campaign_id, state, agrees) = (OLD.campaign_id, OLD.state, OLD.agrees);INSERT INTO opinion_tallies SELECT NEW.campaign_id, NEW.state, NEW.agrees, 1 FROM pairs WHERE (campaign_id, item_id, question) = (NEW.campaign_id, NEW.item_id, NEW.question) ON CONFLICT DO UPDATE SET pairs = pairs + 1; END;
-CREATE TRIGGER pair_of_opinion_added AFTER INSERT ON pairs BEGIN INSERT INTO opinion_tallies SELECT campaign_id, state, agrees, 1 FROM second_opinions WHERE (campaign_id, item_id, question) = (NEW.campaign_id, NEW.item_id, NEW.question) ON CONFLICT DO UPDATE SET pairs = pairs + 1; END;
 CREATE TRIGGER pair_of_opinion_left AFTER DELETE ON pairs BEGIN UPDATE opinion_tallies SET pairs = pairs - 1 WHERE (campaign_id, state, agrees) = (SELECT campaign_id, state, agrees FROM second_opinions WHERE (campaign_id, item_id, question) = (OLD.campaign_id, OLD.item_id, OLD.question)); END;
-CREATE TRIGGER pairs_added AFTER INSERT ON pairs BEGIN INSERT INTO pair_tallies VALUES (NEW.campaign_id, '', coalesce((SELECT iif(model_version = '', model, model_version) FROM attempts WHERE id = NEW.attempt_id), ''), 1) ON CONFLICT DO UPDATE SET pairs = pairs + 1; END;
 CREATE TRIGGER pairs_left AFTER DELETE ON pairs BEGIN UPDATE pair_tallies SET pairs = pairs - 1 WHERE (campaign_id, rule, model) = (OLD.campaign_id, '', coalesce((SELECT iif(model_version = '', model, model_version) FROM attempts WHERE id = OLD.attempt_id), '')); END;
 CREATE TRIGGER rejected_pairs_added AFTER INSERT ON rejected_pairs BEGIN INSERT INTO pair_tallies VALUES (NEW.campaign_id, NEW.rule, coalesce((SELECT iif(model_version = '', model, model_version) FROM attempts WHERE id = NEW.attempt_id), ''), 1) ON CONFLICT DO UPDATE SET pairs = pairs + 1; END;
 CREATE TRIGGER rejected_pairs_left AFTER DELETE ON rejected_pairs BEGIN UPDATE pair_tallies SET pairs = pairs - 1 WHERE (campaign_id, rule, model) = (OLD.campaign_id, OLD.rule, coalesce((SELECT iif(model_version = '', model, model_version) FROM attempts WHERE id = OLD.attempt_id), '')); END;

@@ -1,6 +1,8 @@
 """The ledger's tallies: tables of counts, since counting millions of rows takes seconds.
 
-Triggers keep them, which the migrations that made them hold. A change here needs a migration too.
+Triggers keep them, which the migrations that made them hold. Only pairs that are added are counted
+by who adds them, those of a reply at once (``curator.ledger.writing.inbox``), and by ``curator
+repair``. A change here needs a migration too.
 """
 
 from __future__ import annotations

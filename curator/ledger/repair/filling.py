@@ -1,4 +1,7 @@
-"""Fills a new ledger with the rows that were saved; its own triggers keep the tallies."""
+"""Fills a new ledger with the rows that were saved; its own triggers keep the tallies.
+
+All but that of pairs, which ``mending`` keeps.
+"""
 
 from __future__ import annotations
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
 
-from curator.ledger.database.coding import pack_reply
+from curator.ledger.database.coding import MAKER, pack_reply
 from curator.ledger.queue.order import enrol_missing
 from curator.ledger.records.requests import Outcome
 from curator.ledger.records.work import WorkState
@@ -79,9 +78,9 @@ def mend(connection: sqlite3.Connection, logged: Mapping[int, LoggedReply]) -> M
     kept = _those_of_this_ledger(connection, logged)
     _add_campaigns(connection, kept, mended)
     _add_items(connection, kept, mended)
-    with _pairs_apart(connection):
-        _add_attempts(connection, kept, mended)
+    _add_attempts(connection, kept, mended)
     _drop_what_is_about_nothing(connection, mended)
+    count_pairs(connection)
     for (campaign_id,) in connection.execute("SELECT id FROM campaigns").fetchall():
         enrol_missing(connection, campaign_id)
     connection.execute(_DONE)
@@ -123,21 +122,6 @@ def _those_of_this_ledger(
     known = dict(connection.execute(about).fetchall())
     fitting = (each for number, each in sorted(logged.items()))
     return [each for each in fitting if known.get(each.attempt_id, each.image) == each.image]
-
-
-@contextmanager
-def _pairs_apart(connection: sqlite3.Connection) -> Iterator[None]:
-    """Take pairs of unknown requests out, and put them back after: they are counted by requests."""
-    unknown = "attempt_id NOT IN (SELECT id FROM attempts)"
-    tables = ("pairs", "rejected_pairs")
-    for table in tables:
-        connection.execute(
-            f"CREATE TEMP TABLE apart_{table} AS SELECT * FROM {table} WHERE {unknown}"  # noqa: S608
-        )
-        connection.execute(f"DELETE FROM {table} WHERE {unknown}")  # noqa: S608 - a constant
-    yield
-    for table in tables:
-        connection.execute(f"INSERT INTO {table} SELECT * FROM apart_{table}")  # noqa: S608
 
 
 def _add_campaigns(
@@ -233,6 +217,16 @@ def _drop_what_is_about_nothing(connection: sqlite3.Connection, mended: Mended) 
     nobodys = "attempt_id NOT IN (SELECT id FROM attempts WHERE item_id != 0)"
     lost = connection.execute(f"DELETE FROM replies WHERE {nobodys}")  # noqa: S608 - a constant
     _count(mended.dropped, "replies", lost)
+
+
+def count_pairs(connection: sqlite3.Connection) -> None:
+    """Tally the pairs anew: those that were saved are counted by nobody else."""
+    connection.execute("DELETE FROM pair_tallies")
+    connection.execute(
+        f"INSERT INTO pair_tallies SELECT campaign_id, rule, {MAKER.format('attempt_id')}, count(*)"  # noqa: S608
+        " FROM (SELECT campaign_id, '' AS rule, attempt_id FROM pairs"
+        " UNION ALL SELECT campaign_id, rule, attempt_id FROM rejected_pairs) GROUP BY 1, 2, 3"
+    )
 
 
 def _count(counts: dict[str, int], table: str, done: sqlite3.Cursor) -> None:

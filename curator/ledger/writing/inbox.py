@@ -21,11 +21,11 @@ from typing import Any, Final
 
 import orjson
 
-from curator.ledger.database.coding import Row
+from curator.ledger.database.coding import MAKER, Row
 from shared.value_class import value_class
 
 _NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
-_VIEW: Final = "CREATE TEMP VIEW inbox AS SELECT NULL AS change, NULL AS row, NULL AS body"
+_VIEW: Final = "CREATE TEMP VIEW {} AS SELECT NULL AS change, NULL AS row, NULL AS body"
 # Rows and bodies stand beside the JSON that says where each begins: it holds no bytes, and of a row
 # within it SQLite would make a text again and again, a ninth of all that writing takes.
 PUT: Final = (
@@ -46,11 +46,10 @@ class Change:
     columns: tuple[str, ...]
     statement: str
 
-    @property
-    def trigger(self) -> str:
-        """The trigger that does it."""
+    def trigger_on(self, view: str) -> str:
+        """Return the trigger that does it where it comes into ``view``."""
         return (
-            f"CREATE TEMP TRIGGER {self.name} INSTEAD OF INSERT ON inbox"
+            f"CREATE TEMP TRIGGER {self.name} INSTEAD OF INSERT ON {view}"
             f" WHEN NEW.change = '{self.name}' BEGIN {self.statement}; END"
         )
 
@@ -90,6 +89,28 @@ def _adding_each(
     rows = f"json_each(NEW.row, '$[{len(columns)}]')"
     select = f"SELECT {', '.join(cells.values())} FROM {rows} AS each"  # noqa: S608
     return Change(name, taken, f"INSERT INTO {table} ({', '.join(cells)}) {select}")
+
+
+def _adding_pairs(name: str) -> Change:
+    """Add the pairs of a reply, and count them and their second opinions at once.
+
+    Nothing else counts what is added: a trigger on their table would do it pair by pair.
+    """
+    columns = "campaign_id", "item_id", "attempt_id"
+    cells = ("question", "answer", "difficulty", "agreement", "style", "fields")
+    adding = _adding_each(name, "pairs", *columns, each=cells, place="position")
+    taken = {column: cell for column, cell in _cells(adding.columns).items() if column in columns}
+    count = f"json_array_length(NEW.row, '$[{len(columns)}]')"
+    counted = ", ".join((taken["campaign_id"], "''", MAKER.format(taken["attempt_id"]), count))
+    more = "ON CONFLICT DO UPDATE SET pairs = pairs + excluded.pairs"
+    pairs = f"INSERT INTO pair_tallies VALUES ({counted}) {more}"  # noqa: S608
+    # From the opinions, of which there are few, to the pairs: the cross join keeps that order.
+    opinions = (
+        "INSERT INTO opinion_tallies SELECT campaign_id, state, agrees, count(*)"  # noqa: S608
+        " FROM second_opinions CROSS JOIN pairs USING (campaign_id, item_id, question)"
+        f" WHERE {_same(taken)} GROUP BY 1, 2, 3 {more}"
+    )
+    return Change(name, adding.columns, f"{adding.statement}; {pairs}; {opinions}")
 
 
 def _putting(name: str, table: str, *columns: str, key: tuple[str, ...]) -> Change:
@@ -182,13 +203,7 @@ PUT_CANARY: Final = _putting(
     "finished_at",
     key=("campaign_id", "model", "day", "item_id"),
 )
-ADD_PAIRS: Final = _adding_each(
-    "add_pairs",
-    "pairs",
-    *("campaign_id", "item_id", "attempt_id"),
-    each=("question", "answer", "difficulty", "agreement", "style", "fields"),
-    place="position",
-)
+ADD_PAIRS: Final = _adding_pairs("add_pairs")
 ADD_REJECTED: Final = _adding_each(
     "add_rejected",
     "rejected_pairs",
@@ -243,9 +258,9 @@ TOGETHER: Final = {
 }
 """What follows on each other for nearly every reply, by the names: for each change that is put, all
 triggers are asked whether it is theirs. It saves a tenth of what a result takes."""
-CHANGES: Final = (
+OFTEN: Final = (ADD_ATTEMPT, *TOGETHER.values())
+SELDOM: Final = (
     *(
-        ADD_ATTEMPT,
         REMOVE_ATTEMPT,
         FINISH_ATTEMPT,
         FINISH_LATE_ATTEMPT,
@@ -257,14 +272,28 @@ CHANGES: Final = (
     *(CHANGE_OPINION, PUT_CANARY, ADD_PAIRS, ADD_REJECTED, REMOVE_PAIRS, REMOVE_REJECTED),
     *(PUT_PROJECT, PUT_LIMIT, REMOVE_KEY, PUT_FORM, PUT_SETTING),
     *(PUT_JOB, HOLD_REQUEST, FREE_REQUEST),
-    *TOGETHER.values(),
 )
+CHANGES: Final = (*OFTEN, *SELDOM)
 
 
 @cache
 def inbox_definitions() -> tuple[str, ...]:
-    """Return the statements that give a connection its inbox."""
-    return (_VIEW, *(change.trigger for change in CHANGES))
+    """Return the statements that give a connection its inbox.
+
+    What comes seldom goes on to a view of its own, so that few are asked of what comes often.
+    """
+    # ``NOT IN`` would make a table of the names each time.
+    is_other = " AND ".join(f"NEW.change != '{change.name}'" for change in OFTEN)
+    others = (
+        f"CREATE TEMP TRIGGER others INSTEAD OF INSERT ON inbox WHEN {is_other}"  # noqa: S608
+        " BEGIN INSERT INTO seldom VALUES (NEW.change, NEW.row, NEW.body); END"
+    )
+    return (
+        *(_VIEW.format(view) for view in ("inbox", "seldom")),
+        *(change.trigger_on("inbox") for change in OFTEN),
+        *(change.trigger_on("seldom") for change in SELDOM),
+        others,
+    )
 
 
 class Inbox:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from statistics import median
 
+from curator.ledger.repair.mending import count_pairs
 from tests.bench.asking.cost import Cost, cost_of
 from tests.bench.asking.race import Race, Run, lean_server, measured, write_course
 from tests.bench.builds import ROOT
@@ -83,6 +84,8 @@ def bench_full_ledger(folder: Path) -> Iterator[Comparison]:
             yield Comparison(what, "1/s", 1 / FIRST_REQUEST_S, 1 / ran.start_s)
     with closing(sqlite3.connect(folder / "full.db")) as database:
         database.executescript(FILL)
+        with database:
+            count_pairs(database)
         [pairs] = database.execute("SELECT count(*) FROM pairs").fetchone()
     wall_s, cpu_s = _looked(folder)
     what = f"curator status, {pairs:,} pairs, {wall_s:.2f} s ({cpu_s:.2f} of CPU), against 1 s"

@@ -9,6 +9,7 @@ import pytest
 
 from curator.commands.dataset import dataset
 from curator.commands.pairs import export
+from curator.ledger.repair.mending import count_pairs
 from shared.corpus import read_pairs, write_pairs
 from shared.errors import InputError
 from tests.curator.ledger.ledgers import fresh_ledger
@@ -121,6 +122,7 @@ def test_an_export_is_pushed_and_a_dry_run_asks_nobody(hub, tmp_path, capsys, mo
                 "VALUES (1, ?, 1, 'What is it?', 'a lamp', 'easy')",
                 (n,),
             )
+        count_pairs(database)
         database.commit()
     monkeypatch.setenv("GEMINI_API_KEY", "an-entirely-secret-key")
     export(ledger=ledger, out=tmp_path / "set", push=NAME, dry_run=True)

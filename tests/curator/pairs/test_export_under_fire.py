@@ -13,6 +13,7 @@ from contextlib import closing
 import pytest
 from PIL import Image
 
+from curator.ledger.repair.mending import count_pairs
 from shared.program.full_disk import MAKE_ROOM
 from tests.curator.ledger.ledgers import fresh_ledger
 
@@ -54,6 +55,7 @@ def ledger(tmp_path_factory):
             "VALUES (1, ?, ?, ?, 'a', 'easy')",
             ((n, k, f"What is number {k} of {n * 7919}?") for n in numbers for k in range(5)),
         )
+        count_pairs(database)
         database.commit()
     return path
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from curator.ledger.repair.mending import count_pairs
 from tests.curator.ledger.ledgers import fresh_ledger
 from tests.curator.pictures import draw_picture
 
@@ -72,6 +73,7 @@ def filled_ledger(path: Path, rows: list[Row], *, images: Path | None = None) ->
                     "INSERT INTO second_opinions VALUES (?, ?, ?, 1, 1, '', ?, ?, 3.0)",
                     (*place, row.question, row.opinion, int(row.opinion == row.answer)),
                 )
+        count_pairs(database)
     return path
 
 

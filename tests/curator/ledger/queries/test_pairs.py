@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from curator.ledger.queries.pairs import PAGE
+from curator.ledger.repair.mending import count_pairs
 from tests.curator.ledger.ledgers import fresh_ledger, kept_pairs
 
 ITEMS = 2 * PAGE + 3
@@ -46,6 +47,7 @@ def path(tmp_path):
             "VALUES (?, 1, 1, 'k', 'p', ?, 1, 1, '', '', 1, 1, 0, ?)",
             [(1, "asked", ""), (2, "asked-too", "answered")],
         )
+        count_pairs(database)
         database.commit()
     return path
 

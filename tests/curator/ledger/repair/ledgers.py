@@ -9,6 +9,7 @@ from pathlib import Path
 
 from curator.ledger.database.coding import pack_reply
 from curator.ledger.database.plain import PRAGMAS
+from curator.ledger.repair.mending import count_pairs
 from tests.curator.ledger.ledgers import fresh_ledger
 
 PAGE = 4_096
@@ -62,6 +63,7 @@ def filled_ledger(path: Path, items: int = ITEMS) -> Path:
             "INSERT INTO second_opinions VALUES (1, ?, ?, 1, 0, '', 'ä', 1, 2.5)",
             ((n, f"What is 0 of {n}?") for n in numbers),
         )
+        count_pairs(database)
         database.commit()
         database.execute(PRAGMAS[0])
     return path
