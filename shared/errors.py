@@ -24,6 +24,10 @@ class AboVqaError(Exception):
 
     exit_code = EXIT_FAILED
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows of it: the line that a command would print, and no frames."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InputError(AboVqaError):
     """A file, option or recipe cannot be used as given; the message names it and the way out."""

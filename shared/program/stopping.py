@@ -79,12 +79,18 @@ class StopSignal:
 def stop_on_signals(stop: StopSignal, program: str, line: str = GOES_ON) -> Iterator[None]:
     """Turn the first SIGTERM or SIGINT into a stop; a second one ends the process at once.
 
-    ``line`` is what the second one leaves, after the name of the program.
+    ``line`` is what the second one leaves, after the name of the program. Where Python's own
+    handler was in place, as in a notebook, the process goes on after the block: there a second one
+    means what it did before.
     """
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def first(number: int, _: FrameType | None) -> None:
-        next_one_ends(program, line)
+        if before[signal.SIGINT] is signal.default_int_handler:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+        else:
+            next_one_ends(program, line)
         stop.request(reason_of(signal.Signals(number)))
 
     for number in SIGNALS:

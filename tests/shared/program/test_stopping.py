@@ -18,13 +18,27 @@ from shared.program.stopping import (
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_first_signal_asks(number):
-    stop, before = StopSignal(), signal.getsignal(number)
+    stop, before = StopSignal(), signal.signal(signal.SIGINT, lambda *_: None)
+    own = signal.getsignal(number)
+    try:
+        with stop_on_signals(stop, "trainer"):
+            assert not stop.requested
+            os.kill(os.getpid(), number)
+            assert stop.requested
+        assert stop.reason == f"stopped by {signal.Signals(number).name}"
+        assert signal.getsignal(number) is not own
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_where_the_process_goes_on_a_second_interrupt_is_one_as_any():
+    stop = StopSignal()
     with stop_on_signals(stop, "trainer"):
-        assert not stop.requested
-        os.kill(os.getpid(), number)
+        signal.raise_signal(signal.SIGINT)
         assert stop.requested
-    assert stop.reason == f"stopped by {signal.Signals(number).name}"
-    assert signal.getsignal(number) is not before
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_without_a_signal_all_is_as_before():
