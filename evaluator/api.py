@@ -13,13 +13,12 @@ that stopped in good order ``StoppedForNow``; both are ``AboVqaError``.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar, get_args
-
-from rich.markup import escape
 
 from evaluator.comparing.control_tables import control_tables
 from evaluator.comparing.differences import sentences
@@ -103,7 +102,8 @@ class Compared:
         comparisons = self.runs.comparisons
         only = len(comparisons) == 1
         table = difference_table(comparisons[0]) if only else several_table(self.runs)
-        return html_of(table, *map(escape, self.says))
+        said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.says)
+        return html_of(table) + said
 
 
 def evaluate(

@@ -82,6 +82,7 @@ def test_the_reference_has_every_command_metric_event_and_code(site):
     curator = (site / "reference/curator.html").read_text(encoding="utf-8")
     assert 'id="curator-rehearse"' in curator
     assert "--budget-usd" in curator
+    assert "<code>--service &lt;gemini|openai&gt;</code>" in curator
     metrics = (site / "reference/metrics.html").read_text(encoding="utf-8")
     assert all(f'id="{name}"' in metrics for name in METRICS)
     events = (site / "reference/events.html").read_text(encoding="utf-8")

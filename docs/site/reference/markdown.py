@@ -34,4 +34,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", r"\|").replace("\n", " ")
+    # Within code a pipe ends no cell, and a backslash before it would be shown.
+    parts = re.split(r"(`[^`]*`)", text.replace("\n", " "))
+    return "".join(part if odd % 2 else part.replace("|", r"\|") for odd, part in enumerate(parts))

@@ -17,7 +17,12 @@ _CODE_FORMAT = (
 def html_of(*shown: RenderableType) -> str:
     """Return what a terminal would show of these, one below the other, with all text escaped."""
     console = Console(
-        record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, force_jupyter=False
+        record=True,
+        width=WIDTH,
+        file=io.StringIO(),
+        force_terminal=True,
+        force_jupyter=False,
+        highlight=False,
     )
     console.print(*shown, sep="\n")
     return console.export_html(inline_styles=True, code_format=_CODE_FORMAT)
