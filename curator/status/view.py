@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
@@ -142,9 +143,11 @@ def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Ta
     table = Table(box=None, pad_edge=False)
     for name in ("key", "project", "today"):
         table.add_column(name, no_wrap=True)
-    # These two give way on a narrow terminal; their texts are cut, so that a key stays one line.
+    # These two give way on a narrow terminal; in a view that is redrawn, where ``most`` is known,
+    # their texts are cut, so that a key stays one line.
     table.add_column("state")
     table.add_column("requests")
+    text = Text if most is None else _cut
     for key in rows[:most]:
         state, until = states[key.fingerprint]
         limit = "" if key.a_day is None else f" of {key.a_day:,}"
@@ -152,8 +155,8 @@ def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Ta
             Text(key.label),
             Text(key.project),
             f"{key.today:,}{limit}",
-            _cut(_state_words(key, state, until), _STYLES[state]),
-            _cut(listed(key.outcomes)),
+            text(_state_words(key, state, until), _STYLES[state]),
+            text(listed(key.outcomes)),
         )
     if most is not None and len(rows) > most:
         table.add_row(f"and {len(rows) - most} more keys")
@@ -161,22 +164,26 @@ def keys_view(report: CampaignReport, now: float, most: int | None = None) -> Ta
 
 
 def _quotas_view(report: CampaignReport, now: float) -> Table:
-    """Return one line for each model of each project that serves."""
-    table = Table(box=None, pad_edge=False)
+    """Return one line for each model of each project that serves, and why others do not."""
+    refused = Counter[str]()
+    table = Table(box=None, pad_edge=False, caption_justify="left")
     for name in ("project", "model", "today"):
         table.add_column(name, no_wrap=True)
     table.add_column("state")
     for project, use in project_uses(report):
         state, until = model_state(project, use, report, now)
         limit = "" if use.quota.rpd is None else f" of {use.quota.rpd:,}"
-        words = (
-            f"not served: {use.refused_because}"
-            if use.refused_because
-            else (f"{state.value} until {local_time(until)}" if until else state.value)
-        )
+        if use.refused_because:
+            words = "not served"
+            refused[f"{use.model} is not served: {use.refused_because}"] += 1
+        else:
+            words = f"{state.value} until {local_time(until)}" if until else state.value
         table.add_row(
-            Text(project), Text(use.model), f"{use.today:,}{limit}", _cut(words, _STYLES[state])
+            Text(project), Text(use.model), f"{use.today:,}{limit}", Text(words, _STYLES[state])
         )
+    # Mostly one reason for all projects.
+    reasons = (f"{why} (projects: {count:,})" for why, count in refused.items())
+    table.caption = Text("\n".join(reasons)) if refused else None
     return table
 
 

@@ -68,8 +68,11 @@ class KeyReport:
 
     @property
     def today(self) -> int:
-        """Return its project's requests since the quota day began, for all models served there."""
-        return sum(use.today for use in self._served)
+        """Return its project's requests since the quota day began.
+
+        Where a limit is known, for the models that are served there, as the limit is; else for all.
+        """
+        return sum(use.today for use in (self.uses if self.a_day is None else self._served))
 
     @property
     def a_day(self) -> int | None:

@@ -23,7 +23,7 @@ const roundUp = value => {
 // Below the bars, where room is scarce: with the day for days, with seconds for minutes.
 const clock = (at, span) => new Date(at * 1000).toLocaleString([], {
   ...(span > 86400 ? { month: "short", day: "numeric" } : {}),
-  hour: "2-digit", minute: "2-digit", ...(span < 1800 ? { second: "2-digit" } : {}),
+  hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(span < 1800 ? { second: "2-digit" } : {}),
 });
 
 export const drawChart = (parent, history) => {

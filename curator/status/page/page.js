@@ -102,7 +102,10 @@ const drawKeys = campaign => {
   at("keys").replaceChildren(...keys.map(key => {
     const row = document.createElement("tr");
     show(row, "th", key.label).scope = "row";
-    show(row, "td", key.project);
+    const words = key.state === "removed" ? `removed: ${key.removed_because}` : key.state === "resting" ? "done for today" : key.state;
+    const state = show(row, "td");
+    show(state, "span", words, `chip ${key.state.replaceAll(" ", "-")}`);
+    if (key.until !== null) show(state, "small", `until ${moment(key.until)}`);
     const limit = key.requests_a_day, today = show(row, "td", undefined, "today");
     show(today, "span", limit === null ? number(key.requests_today) : `${number(key.requests_today)} of ${number(limit)}`);
     if (limit !== null) {
@@ -110,10 +113,7 @@ const drawKeys = campaign => {
       use.setAttribute("aria-hidden", "true");
       show(use, "i").style.width = `${Math.min(100, key.requests_today / limit * 100)}%`;
     }
-    const words = key.state === "removed" ? `removed: ${key.removed_because}` : key.state === "resting" ? "done for today" : key.state;
-    const state = show(row, "td");
-    show(state, "span", words, `chip ${key.state.replaceAll(" ", "-")}`);
-    if (key.until !== null) show(state, "small", `until ${moment(key.until)}`);
+    show(row, "td", key.project);
     show(row, "td", counts(key.outcomes) || "none");
     return row;
   }));

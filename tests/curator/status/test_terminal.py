@@ -116,6 +116,12 @@ def test_a_low_terminal_shows_the_keys_that_serve_first():
     assert "API_KEY_INVALID" not in text
 
 
+def test_what_is_told_once_is_told_whole_on_a_narrow_terminal():
+    text = " ".join(drawn(status_view([standing()], NOW, NAMED), width=80).split())
+    assert "…" not in text
+    assert "API_KEY_INVALID" in text
+
+
 def test_a_narrow_terminal_has_one_line_a_key_still():
     rows = drawn(view(standing(), NOW, height=40), width=80).splitlines()
     assert (
@@ -137,7 +143,8 @@ def test_a_key_counts_the_models_that_its_project_may_use():
     of_two = KeyReport("fp", "k", "p", "", {}, Quota(), [*uses, ModelUse("c", 1, Quota(rpd=2))])
     assert (of_two.today, of_two.a_day) == (8, 10)
     unlimited = KeyReport("fp", "k", "p", "", {}, Quota(), [*uses, ModelUse("c", 1, Quota())])
-    assert (unlimited.today, unlimited.a_day) == (8, None)
+    # Nothing to hold it against: then it is all that the project was asked.
+    assert (unlimited.today, unlimited.a_day) == (13, None)
     none = KeyReport("fp", "k", "p", "404", {}, Quota(), uses[:1])
     assert (none.today, none.a_day) == (5, 9)
 
