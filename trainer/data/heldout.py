@@ -40,11 +40,15 @@ def held_out_exact_match(
     remember: Recollection,
     pairs: Sequence[QAPair],
     batch_size: int,
+    told: str = "held-out exact match",
 ) -> float:
-    """Return the share of ``pairs`` answered exactly, in [0, 1]; batches hold whole images."""
+    """Return the share of ``pairs`` answered exactly, in [0, 1]; batches hold whole images.
+
+    Progress goes by the name ``told``.
+    """
     correct = 0
     answerer.model.network.eval()
-    with report_progress("held-out exact match", len(pairs)) as progress:
+    with report_progress(told, len(pairs)) as progress:
         for batch in _whole_images(pairs, batch_size):
             names = list(dict.fromkeys(pair.filename for pair in batch))
             rows = {name: row for row, name in enumerate(names)}

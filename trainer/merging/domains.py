@@ -57,10 +57,13 @@ def kept_domain(adapter: Path, record: RunRecord, images: Path | None) -> Domain
     return Domain(adapter.resolve().name, folder, split, by_split[split], by_split["train"])
 
 
-def exact_match_in(domain: Domain, answerer: Answerer[Any, Any]) -> float:
-    """Return the share of the domain's held-out pairs that ``answerer`` answers exactly."""
+def exact_match_in(domain: Domain, answerer: Answerer[Any, Any], told: str) -> float:
+    """Return the share of the domain's held-out pairs that ``answerer`` answers exactly.
+
+    Progress goes by the name ``told``.
+    """
     remember = seen_anew(answerer, domain.images)
-    return held_out_exact_match(answerer, remember, domain.held_out, BATCH)
+    return held_out_exact_match(answerer, remember, domain.held_out, BATCH, told)
 
 
 def unseen_by_all(domains: Sequence[Domain], adapters: Sequence[Path]) -> list[Domain]:

@@ -221,7 +221,7 @@ def _scores(
         if BASE not in scores[0]:
             _add_base(scores, answerer, domains)
         for by_model, domain in zip(scores, domains, strict=True):
-            by_model[name] = exact_match_in(domain, answerer)
+            by_model[name] = exact_match_in(domain, answerer, _told(name, domain))
     return scores
 
 
@@ -231,4 +231,8 @@ def _add_base(
     assert answerer.model.peft is not None
     with answerer.model.peft.disable_adapter():
         for by_model, domain in zip(scores, domains, strict=True):
-            by_model[BASE] = exact_match_in(domain, answerer)
+            by_model[BASE] = exact_match_in(domain, answerer, _told(BASE, domain))
+
+
+def _told(name: str, domain: Domain) -> str:
+    return f"exact match of {name} in {domain.name}"

@@ -81,7 +81,8 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
         packed = is_rounded_together(adapter)
         _save_merged(trained.model, adapter, record, part)
         for stage, held in (_HELD_PACKED if packed else _HELD).items():
-            scores[stage] = exact_match_in(domain, load_answerer(str(part), quantization=held))
+            answerer = load_answerer(str(part), quantization=held)
+            scores[stage] = exact_match_in(domain, answerer, _told(stage))
         result = MergeResult(out, domain.split, len(domain.held_out), record.quantization, scores)
         card = merged_card(
             name=out.resolve().name,
@@ -117,8 +118,12 @@ def write_merged(adapter: Path, record: RunRecord, folder: Path) -> None:
 def _scores_with_and_without(answerer: Answerer[Any, Any], domain: Domain) -> dict[str, float]:
     assert answerer.model.peft is not None
     with answerer.model.peft.disable_adapter():
-        base = exact_match_in(domain, answerer)
-    return {BASE: base, ADAPTER: exact_match_in(domain, answerer)}
+        base = exact_match_in(domain, answerer, _told(BASE))
+    return {BASE: base, ADAPTER: exact_match_in(domain, answerer, _told(ADAPTER))}
+
+
+def _told(stage: str) -> str:
+    return f"exact match of {stage}"
 
 
 @torch.no_grad()

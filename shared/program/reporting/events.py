@@ -278,11 +278,6 @@ def set_up_events(
         old.close()
     root.addHandler(outlet)
     root.setLevel(from_libraries)
-    # At import, on CPUs with AVX512-BF16, it warns that a kernel of a hub is missing; the model
-    # module does not let that kernel be used in any case.
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
-    # It warns at every product in 8 bits of what its documentation says.
-    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     # Where there are no default credentials it warns, and raises what is told in our words.
     logging.getLogger("google.auth").setLevel(logging.ERROR)
     structlog.configure(
