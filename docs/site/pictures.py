@@ -35,7 +35,7 @@ _WITHOUT_FONTS: Final = re.sub(
 )
 """Rich's own form names fonts that a browser would fetch."""
 _ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:\d+\S*?(?=[\s'\",]|$)")
-_COLOURS: Final = 128
+_COLOURS: Final = 256
 
 
 def main(demo: Path) -> None:
@@ -88,7 +88,7 @@ def _campaign(browser: Browser, demo: Path, made: Path) -> list[str]:
             for line in run.stdout:
                 lines.append(line.rstrip())
                 if "status_page" in line and (address := _ADDRESS.search(line)):
-                    _shoot(browser, address[0], "status", wait_ms=6000)
+                    _shoot(browser, address[0], "status", wait_ms=25_000)
     kept = [line for line in lines if "removing from pool" in line or "images done" in line]
     return [
         *f"$ {' '.join(shown[:8])} \\\n    {' '.join(shown[8:])}".splitlines(),
@@ -145,8 +145,9 @@ def _shoot(
     first(page)
     page.wait_for_timeout(wait_ms)
     picture = Image.open(io.BytesIO(page.screenshot()))
-    # A palette is a third of the bytes.
-    picture.convert("RGB").quantize(_COLOURS).save(PICTURES / f"{name}.png", optimize=True)
+    # A palette is a third of the bytes; by median cut it loses small patches, such as a legend's.
+    palette = picture.convert("RGB").quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
+    palette.save(PICTURES / f"{name}.png", optimize=True)
     page.close()
 
 
