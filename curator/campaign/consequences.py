@@ -14,8 +14,8 @@ from curator.campaign.failures.suspects import Source
 from curator.campaign.results import ATTEMPTS, Judged, Results, Try
 from curator.campaign.serving import Serving, source_of
 from curator.campaign.waiting.jobs import Job
+from curator.judging.agreeing.listing_map import ListingMap
 from curator.judging.judge import Judgement
-from curator.judging.listing_map import ListingMap
 from curator.ledger import (
     Attempt,
     FormNews,

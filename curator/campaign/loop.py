@@ -26,7 +26,7 @@ from curator.campaign.results import Results, Try
 from curator.campaign.waiting.jobs import Job, views_of
 from curator.campaign.waiting.photos import PhotoOrFault, PhotoQueue
 from curator.campaign.waiting.queue import Queue, one_page
-from curator.judging.listing_map import ListingMap
+from curator.judging.agreeing.listing_map import ListingMap
 from curator.ledger import Attempt, Ledger, LedgerFailure, Outcome
 from curator.prompts.prompts import Prompts
 from curator.status.live import LiveReport

@@ -26,7 +26,7 @@ from shared.errors import InputError
 from shared.program.command_line.next_step import tell_next
 
 if TYPE_CHECKING:
-    from curator.judging.listing_map import ListingMap
+    from curator.judging.agreeing.listing_map import ListingMap
     from curator.pairs.reparse import Rejudged
     from curator.pairs.reviewed import Choice
     from shared.endpoints.models.known import ModelCatalogue
@@ -308,7 +308,7 @@ def reparse(
     """
     import asyncio
 
-    from curator.judging.listing_map import read_map
+    from curator.judging.agreeing.listing_map import read_map
     from curator.ledger import require_ledger
 
     require_ledger(ledger)

@@ -51,7 +51,7 @@ def repair(ledger: LedgerFile, out: NewLedger, as_json: AsJson = False) -> None:
 
 async def _judge(part: Path, unjudged: Mapping[int, frozenset[int]]) -> list[str]:
     """Judge replies whose pairs are not all there; return why some cannot be."""
-    from curator.judging.listing_map import read_map
+    from curator.judging.agreeing.listing_map import read_map
     from curator.ledger import Ledger
     from curator.pairs.reparse import Rules, prompts_of, reparse
     from shared.program.clock import SystemClock

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from curator.judging.agreeing.listing_map import ListingMap
 from curator.judging.facts import NO_CANDIDATE, Form, ReplyFacts
-from curator.judging.listing_map import ListingMap
 from curator.judging.parser import Unparsable, parse_answer, parse_reply
 from curator.judging.rules import Verdict, validate
 from curator.prompts.languages.language import Language

@@ -13,10 +13,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from curator.judging.agreement import Agreement, agreement
+from curator.judging.agreeing.agreement import Agreement, agreement
+from curator.judging.agreeing.listing_map import ListingMap
 from curator.judging.choices import offers
 from curator.judging.drafts import Draft
-from curator.judging.listing_map import ListingMap
 from curator.judging.reply_fields import MISSING, picture_named, typed_fields
 from curator.prompts.languages.language import Language
 from curator.prompts.languages.words import words_of

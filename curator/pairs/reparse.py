@@ -14,8 +14,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
+from curator.judging.agreeing.listing_map import ListingMap
 from curator.judging.judge import Judgement, judge, judge_answer
-from curator.judging.listing_map import ListingMap
 from curator.judging.rules import Verdict
 from curator.ledger import (
     Campaign,

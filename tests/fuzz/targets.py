@@ -12,7 +12,7 @@ from typing import Final
 
 from curator.catalog import Skipped, open_catalog
 from curator.commands.campaign.campaign_file import read_campaign_file
-from curator.judging.listing_map import read_map
+from curator.judging.agreeing.listing_map import read_map
 from curator.prompts.prompts import read_prompts
 from curator.review.exchange.importing import read_returned
 from shared.corpus import read_pair_table, read_prediction_table

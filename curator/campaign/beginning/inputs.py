@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from curator.annotators.batch.extra import require_batch_sdk, require_key_for_jobs
 from curator.annotators.models_to_ask import models_to_ask, require_tier, settings_of_models
 from curator.catalog import NO_COLUMNS, Catalog, NamedColumns, open_catalog
+from curator.judging.agreeing.listing_map import ListingMap, read_map
 from curator.judging.examples import read_sound_prompts
-from curator.judging.listing_map import ListingMap, read_map
 from curator.ledger import Campaign
 from curator.ledger.database.opening import check_version
 from curator.prompts.prompts import Prompts

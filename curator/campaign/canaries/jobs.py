@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Self
 
+from curator.judging.agreeing.listing_map import ListingMap
 from curator.judging.judge import Judgement, judge_answer
-from curator.judging.listing_map import ListingMap
 from curator.ledger import CanaryChange, CanaryItem, WorkState
 from curator.prompts.prompts import Prompts
 from shared.endpoints.image_encoding import Photo

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, Self
 
+from curator.judging.agreeing.listing_map import ListingMap
 from curator.judging.judge import Judgement, judge, judge_answer
-from curator.judging.listing_map import ListingMap
 from curator.ledger import (
     CanaryChange,
     ItemChange,

@@ -21,7 +21,7 @@ def agreement(language: MapLanguage = ENGLISH) -> None:
 
     Edited, the file is given to `run` and `reparse` with --agreement FILE.
     """
-    from curator.judging.listing_map import MAPPED, map_text
+    from curator.judging.agreeing.listing_map import MAPPED, map_text
 
     if language not in MAPPED:
         raise InputError(

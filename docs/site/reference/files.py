@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from curator.judging.listing_map import ListingMap
+from curator.judging.agreeing.listing_map import ListingMap
 from curator.prompts.prompt_file import PromptFile
 from curator.rehearsal.script import RehearsalScript
 from docs.site.reference.markdown import code, plain, table, with_code

@@ -16,7 +16,7 @@ from curator.campaign.loop import Curator
 from curator.campaign.model_watch import ModelWatch
 from curator.campaign.results import Results
 from curator.campaign.waiting.queue import waiting_items
-from curator.judging.listing_map import packaged_map
+from curator.judging.agreeing.listing_map import packaged_map
 from curator.ledger import Campaign, Ledger, migrate
 from curator.prompts.prompt import Prompt
 from curator.prompts.prompts import Prompts

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
 from curator.forecast.forecast import Forecast
-from curator.judging.agreement import Agreement
+from curator.judging.agreeing.agreement import Agreement
 from curator.judging.drafts import Draft
 from curator.judging.rules import RejectedDraft, Rule, Verdict
 from curator.ledger import (

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from curator.campaign.canaries.jobs import canary_job
-from curator.judging.listing_map import packaged_map
+from curator.judging.agreeing.listing_map import packaged_map
 from curator.ledger import CanaryItem, WorkState
 from curator.prompts.prompt import Prompt
 from curator.prompts.prompts import Prompts

@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 from PIL import Image
 
+from curator.judging.agreeing.listing_map import packaged_map
 from curator.judging.judge import judge, judge_answer
-from curator.judging.listing_map import packaged_map
 from curator.prompts.prompt import Prompt, with_numbers
 from curator.prompts.prompt_file import default_prompt, known_styles, read_prompt_file
 from curator.rehearsal.answers.inventing import invented

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from curator.judging.listing_map import ListingMap, Subject
+from curator.judging.agreeing.listing_map import ListingMap, Subject
 from curator.prompts.languages.words import words_of
 
 _SHORTEST_STEM: Final = 3

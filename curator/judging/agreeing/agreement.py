@@ -14,9 +14,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from curator.judging.agreement_by_words import is_about_the_whole, says_the_same, subject_asked
+from curator.judging.agreeing.by_words import is_about_the_whole, says_the_same, subject_asked
+from curator.judging.agreeing.listing_map import ListingMap, Subject, field_key, packaged_map
 from curator.judging.drafts import Draft
-from curator.judging.listing_map import ListingMap, Subject, field_key, packaged_map
 from curator.prompts.languages.words import ENGLISH
 from shared.questions.answers import words
 

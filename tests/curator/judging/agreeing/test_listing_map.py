@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from curator.commands.judging.agreement import agreement as print_mapping
-from curator.judging.agreement import Agreement, agreement
+from curator.judging.agreeing.agreement import Agreement, agreement
+from curator.judging.agreeing.listing_map import MAPPED, map_text, packaged_map, read_map
 from curator.judging.drafts import Draft
-from curator.judging.listing_map import MAPPED, map_text, packaged_map, read_map
 from shared.errors import InputError
 
 OWN = """

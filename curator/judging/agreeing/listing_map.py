@@ -113,7 +113,7 @@ def packaged_map(language: str = ENGLISH) -> ListingMap | None:
 
 def map_text(language: str = ENGLISH) -> str:
     """Return the packaged mapping for a language as it is written."""
-    return files("curator.judging").joinpath(_FILES[language]).read_text(encoding="utf-8")
+    return files("curator.judging.agreeing").joinpath(_FILES[language]).read_text(encoding="utf-8")
 
 
 def read_map(path: Path | None) -> ListingMap | None:

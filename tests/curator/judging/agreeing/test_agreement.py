@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.catalog import Skipped, open_catalog
-from curator.judging.agreement import Agreement, agreement
+from curator.judging.agreeing.agreement import Agreement, agreement
+from curator.judging.agreeing.listing_map import packaged_map
 from curator.judging.drafts import Draft
-from curator.judging.listing_map import packaged_map
 from curator.judging.rules import Rule, validate
 from curator.prompts.prompt_file import default_prompt
 from shared.corpus import read_pairs
 
-ABO_SAMPLE = Path(__file__).parents[4] / "shared" / "abo"
+ABO_SAMPLE = Path(__file__).parents[5] / "shared" / "abo"
 
 SHOE = {
     "item_name": "Kitten heel court",

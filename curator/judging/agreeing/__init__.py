@@ -1,0 +1,1 @@
+"""Whether an answer agrees with what the listing says; pure."""
