@@ -84,7 +84,7 @@ def application(address: Address, looked: Looked) -> web.Application:
     desk = looked.desk
     site.add_routes(
         [
-            *page_routes("curator.review.page", _FILES),
+            *page_routes("curator.review.page.browser", _FILES),
             *login_routes(access, _LOGIN),
             web.get("/healthz", health),
             *_reading_routes(looked),

@@ -165,7 +165,7 @@ async def test_what_cannot_be_served_is_one_line(ledger, words, wanted):
 
 
 def test_the_pages_files_ask_nobody_else_and_set_texts_alone():
-    folder = Path(__file__).parents[4] / "curator/review/page"
+    folder = Path(__file__).parents[4] / "curator/review/page/browser"
     files = [path for path in folder.iterdir() if path.suffix in {".html", ".css", ".js"}]
     assert len(files) >= 6
     for path in files:

@@ -1,0 +1,1 @@
+"""What the page is made of in a browser; `curator.review.page.site` serves it."""
