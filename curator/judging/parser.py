@@ -226,7 +226,7 @@ def _drafts_in(value: object) -> Iterator[Draft]:
 def _draft(value: dict[str, object]) -> Draft | None:
     fields: Mapping[str, object] = value
     others: Mapping[str, object] = _NO_OTHERS
-    if value.keys() <= _ASKED_FOR:
+    if _ASKED_FOR.issuperset(value):
         asked, answered = value.get("question"), value.get("answer")
     else:
         fields = {name.strip().lower(): field for name, field in value.items()}

@@ -121,8 +121,8 @@ def validate(
         else:
             rejected.append(RejectedDraft(draft, rule))
     code = bench.prompt.language if isinstance(bench.prompt.language, str) else ""
-    agreements = tuple(agreement(draft, metadata, listing_map, code) for draft in accepted)
-    return Verdict(tuple(accepted), tuple(rejected), agreements)
+    agreements = [agreement(draft, metadata, listing_map, code) for draft in accepted]
+    return Verdict(tuple(accepted), tuple(rejected), tuple(agreements))
 
 
 class _Bench:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from typing import Final
 
 from curator.ledger.database.coding import Row, pack_reply, views_text
 from curator.ledger.records.batches import BatchJob, BatchRequest
@@ -25,6 +26,8 @@ from curator.ledger.writing import inbox
 from curator.ledger.writing.inbox import Inbox
 from shared.endpoints.models.tier import Tier
 
+# What an enumeration gives for ``value`` is looked up each time.
+_OPEN: Final = Outcome.OPEN.value
 Entry = (
     Attempt
     | Result
@@ -218,7 +221,7 @@ def _attempt_row(attempt: Attempt) -> Row:
         "model": attempt.model,
         "started_at": attempt.started_at,
         "reserved_tokens": attempt.reserved_tokens,
-        "outcome": Outcome.OPEN.value,
+        "outcome": _OPEN,
         "detail": "",
         "input_tokens": 0,
         "output_tokens": 0,
@@ -229,7 +232,7 @@ def _attempt_row(attempt: Attempt) -> Row:
         "longest_px": attempt.measure.longest_px,
         "thinking": attempt.settings.thinking,
         "image_detail": attempt.settings.image_detail,
-        "tier": attempt.tier.value,
+        "tier": str(attempt.tier),
         "canary_day": attempt.canary_day,
         "views": views_text(attempt.views),
     }
@@ -240,9 +243,9 @@ def _finish_row(result: Result) -> Row:
         "id": result.attempt_id,
         "started_at": result.started_at,
         "finished_at": result.finished_at,
-        "outcome": result.outcome.value,
+        "outcome": str(result.outcome),
         "detail": result.detail,
-        "tier": result.tier.value,
+        "tier": str(result.tier),
         **_told_row(result),
         **_facts_row(result),
     }
@@ -265,7 +268,7 @@ def _facts_row(result: Result) -> Row:
     facts = result.facts
     return {
         "ending": facts.ending if facts else "",
-        "form": facts.form.value if facts else "",
+        "form": str(facts.form) if facts else "",
         "drafts": facts.drafts if facts else 0,
         "rejection": facts.rejection if facts else "",
     }

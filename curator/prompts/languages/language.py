@@ -72,9 +72,10 @@ class Language(Settings):
 
     def asks(self, question: Sequence[str]) -> bool:
         """Return whether the words of a question are of this language."""
-        if not self._asking and not self._starting:
+        starting, asking = self._starting, self._asking
+        if question[0] in starting or not asking.isdisjoint(question):
             return True
-        return question[0] in self._starting or not self._asking.isdisjoint(question)
+        return not starting and not asking
 
     def refuses(self, answer: Sequence[str]) -> bool:
         """Return whether the words of an answer answer nothing."""

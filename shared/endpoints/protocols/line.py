@@ -77,37 +77,48 @@ class _Deadline:
     """Raises ``TimeoutError`` out of its block after so long, as `asyncio.timeout` does.
 
     Where this process stood still, was stopped or on a machine that slept, the answer may have come
-    in the meantime, and be paid for: what waits to be read is read before that.
+    in the meantime, and be paid for: what waits to be read is read before that. `asyncio.timeout`
+    with a timer beside it took twice the CPU time, a hundredth of all that a request takes.
     """
 
     def __init__(self, seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._limit = asyncio.timeout(None)
         self.at = self._loop.time() + seconds
-        self._timer = self._loop.call_at(self.at, self._reached)
+        self._is_over = False
 
-    async def __aenter__(self) -> Self:
-        await self._limit.__aenter__()
+    def __enter__(self) -> Self:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelled_before = task.cancelling()
+        self._timer = self._loop.call_at(self.at, self._reached)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        await self._limit.__aexit__(kind, error, trace)
+        # Whoever else cancels the task meanwhile means it.
+        is_ours = self._is_over and self._task.uncancel() <= self._cancelled_before
+        if is_ours and kind is not None and issubclass(kind, asyncio.CancelledError):
+            raise TimeoutError from error
 
     def lift(self) -> None:
         """Wait without an end."""
         self._timer.cancel()
-        self._limit.reschedule(None)
 
     def _reached(self) -> None:
-        now = self._loop.time()
-        stood_still = now - self.at > _STOOD_STILL_S
-        self._limit.reschedule(now + _READ_WITHIN_S if stood_still else now)
+        if self._loop.time() - self.at > _STOOD_STILL_S:
+            self._timer = self._loop.call_later(_READ_WITHIN_S, self._end)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._task.cancel()
 
 
 class Lines:
@@ -150,7 +161,7 @@ class Lines:
             aiohttp.ClientError, OSError: the connection failed.
             ValueError: what is sent, or what came, is no HTTP.
         """
-        async with _Deadline(self._timeout_s) as deadline:
+        with _Deadline(self._timeout_s) as deadline:
             connection = await self._connector.connect(line.request, [], self._timeout)
             try:
                 _write(connection, line.head(), body)

@@ -137,8 +137,13 @@ def _ends_within_a_line(path: Path) -> bool:
 
 
 def _as_json(event: Event) -> str:
-    with suppress(TypeError):
+    try:
         return orjson.dumps(event, default=str, option=_AS_JSON).decode()
+    except TypeError:
+        return _as_plain_json(event)
+
+
+def _as_plain_json(event: Event) -> str:
     # A number of more than 64 bits, half of a character, or names that are no names.
     with suppress(TypeError, ValueError, RecursionError):
         return json.dumps(event, default=str, sort_keys=True, allow_nan=False)

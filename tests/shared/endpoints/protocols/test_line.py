@@ -196,6 +196,22 @@ async def test_what_is_no_answer_is_an_error_and_the_next_request_has_a_new_conn
     assert len(server.writers) == 2
 
 
+async def test_who_waits_is_cancelled_by_others_alone_and_no_more_once_it_was_too_late():
+    wire = b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nhangs"
+    task = asyncio.current_task()
+    assert task is not None
+    asked = asyncio.Event()
+    async with served(wire, wire, timeout_s=0.2) as (_, url, lines):
+        asking = asyncio.create_task(sent(lines, url, left=asked.set))
+        await asked.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        with pytest.raises(TimeoutError):
+            await sent(lines, url)
+        assert task.cancelling() == 0
+
+
 async def test_no_header_can_hold_another_one():
     async with served(OK) as (server, url, lines):
         with pytest.raises(ValueError, match="control character"):
