@@ -87,7 +87,7 @@ def test_answers_are_scored_with_tokens_money_time_and_confidence(data):
     assert cost.usd_k == pytest.approx(0.2 + 0.03)
     assert cost.models == ("vlm",)
     assert 0 < cost.latency_s[0] <= cost.latency_s[1]
-    assert "requests   8 at once" in status_lines(read_status(data.parent / "run", time.time()))
+    assert "requests     8 at once" in status_lines(read_status(data.parent / "run", time.time()))
     # A run that is finished asks nobody, and costs what it cost.
     assert evaluate(data, server.url, "--price-in", 1, "--price-out", 10) == 0
     assert read_run(data.parent / "run").scorecard.cost == cost

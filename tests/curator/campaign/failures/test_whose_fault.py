@@ -6,6 +6,7 @@ import asyncio
 import base64
 import csv
 import random
+import shutil
 from collections import Counter
 from contextlib import asynccontextmanager
 
@@ -275,43 +276,58 @@ async def test_many_images_that_the_service_fails_on_are_given_up_soon(moody):
         assert clock.time - begun < 300
 
 
+class AnsweredMeanwhile:
+    """A mood: two images fail, and while the third proves anew that it serves, one is answered."""
+
+    def __init__(self, is_refused):
+        self.is_refused = is_refused
+        self.server = None
+        self.colours = dict(zip(["red", "green", "blue"], [""] * 3, strict=True))
+        self.failed, self.proofs = Counter(), Counter()
+        self.another_was_answered = asyncio.Event()
+
+    async def __call__(self, key, n):
+        image = self.server.image
+        if image not in self.colours.values():
+            self.colours[next(colour for colour, of in self.colours.items() if not of)] = image
+        [colour] = [colour for colour, of in self.colours.items() if of == image]
+        right = reply([*QUESTIONS[1:], (LAMP, colour)])
+        if colour != "red":
+            self.failed[colour] += 1
+            if self.failed[colour] <= 3:
+                return OVERLOADED
+            self.another_was_answered.set()
+        elif self.failed:
+            # Asked again in place of an image that failed; the second time it takes longer.
+            self.proofs[image] += 1
+            if self.proofs[image] == 2:
+                await self.another_was_answered.wait()
+                return BAD_IMAGE if self.is_refused else right
+        return right
+
+
 @pytest.mark.parametrize("is_refused", [False, True])
 async def test_what_shows_that_the_service_answers_is_no_word_on_the_image_it_stood_in_for(
     moody, is_refused
 ):
-    colours = dict(zip(["red", "green", "blue"], [""] * 3, strict=True))
-    failed, proofs = Counter(), Counter()
-    another_was_answered = asyncio.Event()
-
-    async def mood(key, n):
-        image = server.image
-        if image not in colours.values():
-            colours[next(colour for colour, of in colours.items() if not of)] = image
-        [colour] = [colour for colour, of in colours.items() if of == image]
-        if colour != "red":
-            failed[colour] += 1
-            if failed[colour] <= 3:
-                return OVERLOADED
-            another_was_answered.set()
-        elif failed:
-            # Asked again in place of an image that failed; the second time it takes longer.
-            proofs[image] += 1
-            if proofs[image] == 2:
-                await another_was_answered.wait()
-                return BAD_IMAGE if is_refused else reply([*QUESTIONS[1:], (LAMP, colour)])
-        return reply([*QUESTIONS[1:], (LAMP, colour)])
-
-    async with moody(3, mood) as (campaign, server):
-        result = await campaign.run(JumpingClock(), concurrency=2)
-        assert result.code == 0, result.err
-        assert proofs.total() >= 2
-        out = campaign.folder / "out.csv"
-        assert (await campaign.command("export", "--out", str(out))).code == 0
-        images = campaign.catalog / "images" / "small"
-        with out.open(newline="") as file:
-            pairs = [row for row in csv.DictReader(file) if row["question"] == LAMP]
-        content = {row["answer"]: (images / row["filename"]).read_bytes() for row in pairs}
-        assert {c: base64.b64encode(jpeg).decode() for c, jpeg in content.items()} == colours
+    # Where both fail at the same moment, one proof may serve both.
+    for _ in range(10):
+        mood = AnsweredMeanwhile(is_refused)
+        async with moody(3, mood) as (campaign, mood.server):
+            result = await campaign.run(JumpingClock(), concurrency=2)
+            assert result.code == 0, result.err
+            out = campaign.folder / "out.csv"
+            assert (await campaign.command("export", "--out", str(out))).code == 0
+            images = campaign.catalog / "images" / "small"
+            with out.open(newline="") as file:
+                pairs = [row for row in csv.DictReader(file) if row["question"] == LAMP]
+            content = {row["answer"]: (images / row["filename"]).read_bytes() for row in pairs}
+            told = {colour: base64.b64encode(jpeg).decode() for colour, jpeg in content.items()}
+            assert told == mood.colours
+        if mood.proofs.total() > 1:
+            return
+        shutil.rmtree(campaign.folder)
+    pytest.fail("the second proof never came")
 
 
 async def test_a_wrong_page_between_good_replies_is_no_wrong_address(moody):
