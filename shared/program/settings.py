@@ -43,6 +43,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "tuple_type": "a list was expected, such as [1, 2]",
     "list_type": "a list was expected, such as [1, 2]",
     "model_type": "a table of settings was expected",
+    "dict_type": "a table was expected, such as { high = 3 }",
     "string_type": 'a text in quotes was expected, such as "chairs"',
     "int_type": "an integer was expected, such as 3",
     "int_parsing": "an integer was expected, such as 3",

@@ -91,6 +91,7 @@ def test_paths_are_below_the_script(tmp_path: Path):
         ('"secret-two"', '"secret-one"', "same api_key"),
         ('label = "first"', 'label = "key-2"', "'key-2' occurs twice"),
         ("[[project]]", '[[project]]\nname = "ours"\n[[project]]', "'ours' occurs twice"),
+        ("[day]", '[[model]]\nname = "m"\nimage_tokens = 9\n[day]', "a table was expected"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, words: str):
