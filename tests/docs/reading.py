@@ -86,5 +86,5 @@ def type_in(
         timeout=longest_s,
         check=False,
     )
-    assert ended.returncode == 0, ended.stdout[-6000:]
+    assert ended.returncode == 0, f"{ended.stdout[-6000:]}\nexit code {ended.returncode}"
     return ended.stdout
