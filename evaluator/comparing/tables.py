@@ -26,17 +26,14 @@ from evaluator.scoring.scorecard import Scorecard
 from shared.corpus import left_out_by_reason
 from shared.dataset.check import Bond, DataCheck
 from shared.dataset.units import counted
+from shared.program.reporting import table_widths
 
 if TYPE_CHECKING:
     # With it comes scipy, which takes half a second.
     from evaluator.comparing.deciding.power import Need
 
-_MEAN_WIDTH: Final = len("0.2803")
 _INTERVAL_WIDTH: Final = len("0.236-0.327")
-"""Figures are not cut in two, however narrow the terminal is."""
 _METRIC_WIDTH: Final = len("all-MiniLM-L6-v2")
-_CLOSE: Final = (0, 1, 0, 0)
-"""Spaces of a cell: above, to its right, below, to its left."""
 
 
 def detail_table(name: str, scorecard: Scorecard) -> Table:
@@ -126,12 +123,14 @@ def difference_table(comparison: RunComparison) -> Table:
         "The types of question are of the first metric, and not corrected.",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=_CLOSE,
+        padding=table_widths.CLOSE,
     )
     table.add_column("metric", no_wrap=True)
     for name in (comparison.base, comparison.other):
         # Of two names that begin alike, the ends tell which is which.
-        table.add_column(escape(name), justify="right", overflow="fold", min_width=_MEAN_WIDTH)
+        table.add_column(
+            escape(name), justify="right", overflow="fold", min_width=table_widths.MEAN
+        )
     for heading in ("gain", "95 % interval", "p", "Holm"):
         table.add_column(heading, justify="right", no_wrap=True)
     for metric in comparison.metrics:
@@ -160,7 +159,7 @@ def several_table(several: SeveralRuns) -> Table:
         caption="p: paired bootstrap over units; Holm: corrected for all pairs and metrics.",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=_CLOSE,
+        padding=table_widths.CLOSE,
     )
     table.add_column("", overflow="fold")
     for heading in ("gain", "95 % interval", "p", "Holm"):

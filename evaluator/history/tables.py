@@ -14,16 +14,13 @@ from evaluator.history.leaderboard import Place
 from evaluator.metrics.registry import label
 from evaluator.scoring.figures import Figure
 from shared.dataset.units import counted
+from shared.program.reporting import table_widths
 
 _DAY_WIDTH: Final = len("~2026-11-29")
 """A day is not cut in two; its hour may stand below it."""
-_MEAN_WIDTH: Final = len("0.2803")
 _GAIN_WIDTH: Final = len("(+18.4 to +29.7)")
 _NAME_WIDTH: Final = len("adapter_sha256,")
 """No figure and no usual fact is cut in two."""
-
-_CLOSE: Final = (0, 1, 0, 0)
-"""Spaces of a cell: above, to its right, below, to its left."""
 
 
 def runs_table(of_data: DataHistory) -> Table:
@@ -32,7 +29,7 @@ def runs_table(of_data: DataHistory) -> Table:
     table.caption, table.caption_justify = of_data.time_note or None, "left"
     table.add_column("run", overflow="fold")
     table.add_column("finished\n(UTC)", min_width=_DAY_WIDTH)
-    table.add_column(label(of_data.metric.name), justify="right", min_width=_MEAN_WIDTH)
+    table.add_column(label(of_data.metric.name), justify="right", min_width=table_widths.MEAN)
     table.add_column("gain on the run before", justify="right", min_width=_GAIN_WIDTH)
     table.add_column("changed", overflow="fold", min_width=_NAME_WIDTH)
     for step in of_data.steps:
@@ -94,4 +91,6 @@ def interval_text(figure: Figure) -> str:
 
 
 def _table(title: str) -> Table:
-    return Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=_CLOSE)
+    return Table(
+        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=table_widths.CLOSE
+    )

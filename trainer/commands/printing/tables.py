@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rich.table import Table
+
+from shared.program.reporting import table_widths
 
 if TYPE_CHECKING:
     from trainer.merging.fuse import FuseResult
     from trainer.merging.merge import MergeResult
     from trainer.sweep.findings import Findings
-
-_MEAN_WIDTH: Final = len("0.2803")
-"""A figure is not cut in two, however narrow the terminal is."""
 
 
 def merge_table(result: MergeResult) -> Table:
@@ -32,7 +31,7 @@ def fuse_table(result: FuseResult) -> Table:
     table.columns[0].overflow = "fold"
     for column in table.columns[1:]:
         column.justify, column.overflow = "right", "fold"
-        column.min_width = _MEAN_WIDTH
+        column.min_width = table_widths.MEAN
     for domain in result.domains:
         scores = [f"{domain.exact_match[model]:.4f}" for model in models]
         table.add_row(
@@ -48,7 +47,7 @@ def sweep_table(findings: Findings) -> Table:
     for column in table.columns[: len(names)]:
         column.overflow = "fold"
     for column in table.columns[len(names) :]:
-        column.justify, column.min_width = "right", _MEAN_WIDTH
+        column.justify, column.min_width = "right", table_widths.MEAN
     for scored in findings.scored:
         table.add_row(
             *(scored.combination.value(name) for name in names),
