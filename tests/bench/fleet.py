@@ -36,7 +36,9 @@ from tests.bench.inference import WORDS, make_pictures
 from tests.bench.measure import ROUNDS, Comparison, compare
 from tests.evaluator.scripted_replica import ScriptedReplica
 
-IMAGES, PER_IMAGE = 560, 5
+IMAGES, PER_IMAGE = 1_680, 5
+"""As many as a user's test split has: the shard that the other waits for is then one of 64."""
+TURNS = 5
 ONE_CORE = ReplicaShare(num_cpus=1, num_gpus=0.0)
 
 
@@ -100,7 +102,7 @@ def _answer_all(line: Connection, settings: ReplicaSettings, taken: Path) -> Non
 
 
 def bench_fleet(folder: Path) -> list[Comparison]:
-    """Blip-vqa-tiny in float32, 2,800 questions in shards as `evaluator run` cuts them."""
+    """Blip-vqa-tiny in float32, 8,400 questions in shards as `evaluator run` cuts them."""
     images = make_pictures(folder / "fleet", IMAGES, side=256)
     questions = [
         Question(f"{name}-{i}", f"what is the {WORDS[i]} of the item", name)
@@ -123,6 +125,7 @@ def bench_fleet(folder: Path) -> list[Comparison]:
             len(questions),
             lambda: list(one.answered_shards(shards)),
             lambda: list(two.answered_shards(shards)),
+            TURNS,
         )
         handing_over = compare(
             "handing over a shard on Ray against answering it",
