@@ -18,6 +18,7 @@ from typing import Final
 
 from shared.errors import AboVqaError, InputError
 from shared.files import locks
+from shared.files.held import Held
 from shared.program.full_disk import MAKE_ROOM, NotWritten, why_disk_takes_no_more
 from shared.program.stopping import unfinished
 
@@ -76,39 +77,6 @@ def _replacing(target: Path, mode: int) -> Iterator[Path]:
         held.close()
 
 
-class _Held:
-    """An open file, and with it the lock on it."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self._is_open = True
-
-    def close(self) -> None:
-        """Close the file, which lets go of the lock; again: nothing."""
-        if self._is_open:
-            self._is_open = False
-            os.close(self.descriptor)
-
-    def prepare_to_move(self) -> None:
-        """Close the file where none can be renamed or removed while it is open."""
-        if not locks.MOVES_OPEN_FILES:
-            self.close()
-
-    def is_locked(self) -> bool | None:
-        """Return whether the lock was free and is ours now; ``None`` where no locks are known."""
-        try:
-            return locks.take(self.descriptor)
-        except OSError:
-            return None
-
-    def is_at(self, path: Path) -> bool:
-        """Return whether the file is the one at ``path``."""
-        try:
-            return os.path.samestat(os.fstat(self.descriptor), path.stat())
-        except OSError:
-            return False
-
-
 def _unwritable(target: Path, error: OSError) -> AboVqaError:
     if reason := why_disk_takes_no_more(error):
         return NotWritten(f"{target}: cannot be written ({reason}); {MAKE_ROOM}")
@@ -129,7 +97,7 @@ def _told_of_full_disk(target: Path) -> Iterator[None]:
         raise NotWritten(f"{target}: cannot be written ({reason}); {MAKE_ROOM}") from error
 
 
-def _new_held_file(target: Path, mode: int) -> tuple[Path, _Held]:
+def _new_held_file(target: Path, mode: int) -> tuple[Path, Held]:
     """Make an empty file beside ``target`` and hold a lock on it, for the time it is filled.
 
     What a killed process left of the same target is removed.
@@ -137,7 +105,7 @@ def _new_held_file(target: Path, mode: int) -> tuple[Path, _Held]:
     part = target.with_name(f".{target.name}.part{target.suffix}")
     while True:
         try:
-            held = _Held(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+            held = Held(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
         except FileExistsError:
             if not _removed_if_left(part):
                 # Another process, or thread, writes the same target.
@@ -154,7 +122,7 @@ def _new_held_file(target: Path, mode: int) -> tuple[Path, _Held]:
 def _removed_if_left(part: Path) -> bool:
     """Return whether ``part`` is gone: it is removed if nobody holds it."""
     try:
-        left = _Held(os.open(part, os.O_RDONLY))
+        left = Held(os.open(part, os.O_RDONLY))
     except FileNotFoundError:
         return True
     except OSError:
@@ -306,19 +274,19 @@ def _lock_of(folder: Path) -> Path:
     return folder if locks.MOVES_OPEN_FILES else folder.with_name(f"{folder.name}.lock")
 
 
-def _held_lock(folder: Path) -> _Held:
+def _held_lock(folder: Path) -> Held:
     flags = os.O_RDONLY if locks.MOVES_OPEN_FILES else os.O_RDWR | os.O_CREAT
-    return _Held(os.open(_lock_of(folder), flags))
+    return Held(os.open(_lock_of(folder), flags))
 
 
-def _let_go(folder: Path, held: _Held) -> None:
+def _let_go(folder: Path, held: Held) -> None:
     held.close()
     if (lock := _lock_of(folder)) != folder:
         with contextlib.suppress(OSError):
             lock.unlink(missing_ok=True)
 
 
-def _new_held_folder(target: Path) -> tuple[Path, _Held]:
+def _new_held_folder(target: Path) -> tuple[Path, Held]:
     """Make an empty folder beside ``target`` and hold a lock on it, for the time it is filled."""
     while True:
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
