@@ -317,7 +317,10 @@ def reparse(
         f"{changed.items} images judged again, {changed.pairs} pairs; "
         f"{changed.gained} images gained, {changed.lost} given up"
     )
-    tell_next("curator", "export", "--ledger", ledger, "--out", "dataset")
+    if changed.pairs:
+        tell_next("curator", "export", "--ledger", ledger, "--out", "dataset")
+    else:
+        tell_next("curator", "status", "--ledger", ledger)
 
 
 async def _reparse(

@@ -53,8 +53,19 @@ def status(
         Console().print(status_view(standings, now, named))
         for campaign_id, line in review_lines(ledger).items():
             print(f"Campaign {campaign_id}, people: {line}")
-        if any(standing.report.pairs for standing in standings):
-            tell_next("curator", "export", "--ledger", ledger, "--out", "dataset")
+        if standings:
+            _tell_what_comes_next(standings[-1], ledger, now)
+
+
+def _tell_what_comes_next(latest: Standing, ledger: Path, now: float) -> None:
+    from curator.commands.campaign.going_on import going_on
+    from curator.ledger.database.opening import is_at_work
+
+    comes_next = going_on(latest, ledger, now, is_at_work=is_at_work(ledger))
+    if comes_next.line:
+        print(comes_next.line)
+    if comes_next.words:
+        tell_next(*comes_next.words)
 
 
 def _chosen(standings: list[Standing], wanted: Sequence[int], ledger: Path) -> list[Standing]:

@@ -60,7 +60,9 @@ def fit(
     tables, result = read_tables(recipe, settings), None
     if dry_run:
         _say_what_it_would_do(tables, str(recipe))
-        tell_next(*_again(recipe, settings))
+        switches = ["--resume"] if resume else []
+        on = ["--devices", str(devices)] if devices > 1 else []
+        tell_next(*_again(recipe, settings), *switches, *on)
         return
     if "TORCHELASTIC_RUN_ID" in os.environ:
         result = _share_of(tables, str(recipe), resume=resume)

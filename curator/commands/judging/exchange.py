@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from curator.commands.judging.after import tell_what_comes_next
 from curator.ledger import migrate_unless_busy
 from curator.ledger.database.plain import changing, reading
 from curator.ledger.reviews.browsing import facets, images_dirs
@@ -73,4 +74,4 @@ def take_tasks(ledger: Path, path: Path) -> None:
         )
     for why, count in told.left_out.items():
         print(f"left out: {count:,} {why}")
-    tell_next("curator", "export", "--ledger", ledger, "--reviewed", "--out", "dataset")
+    tell_what_comes_next(ledger)

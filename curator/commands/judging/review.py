@@ -111,6 +111,7 @@ def review(
     """
     import asyncio
 
+    from curator.commands.judging.after import tell_what_comes_next
     from curator.ledger import require_ledger
     from curator.ledger.reviews.candidates import Draw
     from curator.review.desk import Desk
@@ -141,7 +142,7 @@ def review(
         print(line, file=sys.stderr)
     sitting = Sitting(desk, SystemClock(), Draw(order, seed, double, only=named))
     asyncio.run(_serve(desk, address, folder, sitting, reviewer))
-    tell_next("curator", "export", "--ledger", ledger, "--reviewed", "--out", "dataset")
+    tell_what_comes_next(ledger)
 
 
 def _tell(ledger: Path, *, as_json: bool) -> None:

@@ -219,6 +219,11 @@ def sole_writer(path: Path) -> Iterator[HeldLedger]:
             held.release()
 
 
+def is_at_work(path: Path) -> bool:
+    """Return whether a run has the ledger at ``path`` at present."""
+    return is_held(beside(path, LOCK))
+
+
 @contextmanager
 def at_rest(path: Path) -> Iterator[None]:
     """Keep runs from the ledger at ``path`` for the time of the block; writes nothing beside it.
@@ -228,7 +233,7 @@ def at_rest(path: Path) -> Iterator[None]:
     """
     hold = FileHold()
     try:
-        if is_held(beside(path, LOCK)) or (path.exists() and not hold.take(path)):
+        if is_at_work(path) or (path.exists() and not hold.take(path)):
             raise LockHeld(f"{_held_words(path)}; {_WAIT}")
         yield
     finally:

@@ -11,60 +11,20 @@ from rich.console import Console
 
 from curator.forecast.forecast import Forecast, still_true
 from curator.ledger import (
-    Answerers,
-    Campaign,
-    CampaignReport,
     KeyReport,
-    OpinionCounts,
-    Progress,
-    TokenUse,
 )
 from curator.status.drawing import view
 from curator.status.status import Standing, status_object
 from curator.status.terminal import LINE_EVERY_S, QUIET_EVERY_S, line, shown
 from curator.status.view import status_view
 from shared.endpoints.keys.asked_model import AskedModel
-from shared.endpoints.keys.quota import Quota, Window
+from shared.endpoints.keys.quota import Quota
 from shared.endpoints.models.budget_limit import BudgetLimit
-from shared.endpoints.pool.records import ModelUse, ProjectRecord
-from tests.fakes.clock import NOON_IN_LOS_ANGELES, FakeClock
+from shared.endpoints.pool.records import ModelUse
+from tests.curator.status.standings import NOW, standing
+from tests.fakes.clock import FakeClock
 
-NOW = NOON_IN_LOS_ANGELES
 NAMED = {1: "10 questions, prompt 1-abc"}
-
-
-def key(label: str, project: str, removed: str = "", today: int = 0) -> KeyReport:
-    quota = Quota(rpm=10, rpd=250)
-    uses = (ModelUse("gemini-3.5-flash-lite", today, quota),)
-    return KeyReport(f"fp-{label}", label, project, removed, {"answered": 3}, quota, uses)
-
-
-def standing(
-    ends_at: float | None = NOW + 37_920, done: int = 40, model: str = "gemini-3.5-flash-lite"
-):
-    report = CampaignReport(
-        campaign_id=1,
-        campaign=Campaign((AskedModel(model),), "1-abc", 10),
-        progress=Progress(pending=100 - done, done=done, dead=0),
-        pairs_by_model={model: 10 * done},
-        rejected={"empty": 2},
-        outcomes_by_model={model: {"answered": done, "unavailable": 3, "open": 1}},
-        replies={},
-        opinions=OpinionCounts(),
-        tokens_spent={Answerers(model, model): TokenUse(1_000_000, 200_000, 200_000)},
-        keys=(
-            key("old", "p1", removed="API_KEY_INVALID"),
-            key("spent", "p2", today=250),
-            key("cooling", "p3", today=9),
-            key("good", "p4", today=12),
-        ),
-        blocked=(ProjectRecord("p3", "gemini-3.5-flash-lite", NOW + 60, Window.MINUTE),),
-        dead_letters=(),
-        given_up={},
-        finished_recently=150,
-        recent_s=300.0,
-    )
-    return Standing(report, Forecast(ends_at), None, {"unavailable": "503: [red]overloaded[/red]"})
 
 
 def drawn(renderable: object, width: int = 150) -> str:

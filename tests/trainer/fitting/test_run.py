@@ -145,14 +145,15 @@ def test_a_dry_run_trains_nothing_and_says_how_many_steps_it_would(
     settings = fit_settings(tiny_model, data, out="elsewhere")
     recipe = write_recipe(tmp_path / "recipe.toml", settings)
     out = tmp_path / "my adapter"
-    assert run_fit(recipe, "--dry-run", "--out", str(out), "--set", "epochs=3") == 0
+    words = ("--dry-run", "--out", str(out), "--set", "epochs=3", "--resume")
+    assert run_fit(recipe, *words) == 0
     told, err = capsys.readouterr()
     per_epoch = rows_of_epoch(data)
     assert f"3 epochs of {per_epoch} steps, {3 * per_epoch} in all" in told
     assert told.splitlines()[-1] == "dry run: nothing was trained or written"
     assert not out.exists()
     assert err.splitlines()[-1].startswith("next: trainer fit ")
-    assert shlex.split(err.splitlines()[-1])[-1] == f'out="{out}"'
+    assert shlex.split(err.splitlines()[-1])[-2:] == [f'out="{out}"', "--resume"]
 
 
 def rows_of_epoch(data):

@@ -13,13 +13,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from curator.commands.judging.after import tell_what_comes_next
 from curator.ledger.reviews.candidates import Draw
 from curator.review.desk import Desk
 from curator.review.page.site import Looked, served
 from curator.review.sitting import Sitting
 from shared.program.clock import SystemClock
 from shared.web.access import Address
-from tests.curator.campaigns import start_process, until_requests
+from tests.curator.campaigns import ended, start_process, until_requests
 from tests.curator.review.ledgers import Row, change, filled_ledger
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -195,7 +196,9 @@ async def test_people_decide_while_a_run_writes_the_same_ledger(stage):
         assert (await post(session, "next", **next_of("Ada")))["pairs"] == []
 
 
-async def test_the_command_serves_a_page_on_which_people_decide(ledger):
+async def test_the_command_serves_a_page_on_which_people_decide(ledger, capsys):
+    tell_what_comes_next(ledger)
+    assert capsys.readouterr().err == f"next: curator review --ledger {ledger}\n"
     words = ("--reviewer", "Ada", "--order", "disagreement", "--double", "0.5", "--seed", "3")
     process = await start_process("review", str(ledger), "--listen", "127.0.0.1:0", *words)
     [url] = re.findall(r"http://\S+", (await process.stdout.readline()).decode())
@@ -206,7 +209,9 @@ async def test_the_command_serves_a_page_on_which_people_decide(ledger):
         [pair] = (await post(session, "next", **next_of("Ada")))["pairs"]
         await post(session, "decide", **about(pair, "Ada", "accepted"))
     process.send_signal(signal.SIGINT)
-    assert await process.wait() == 0
+    told = await ended(process)
+    assert told.code == 0
+    assert told.err.endswith(f"next: curator export --ledger {ledger} --reviewed --out dataset\n")
     assert len(kept(ledger)) == 1
 
 
