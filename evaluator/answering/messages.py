@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from shared.records import Question
+from shared.value_class import value_class
 
 BROKEN_IMAGE_ANSWER: Final = "[unreadable image]"
 FAILED_ANSWER: Final = "[no answer came]"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Reply:
     """What a replica says to one question, see ``shared.records.Prediction``."""
 
@@ -25,7 +25,7 @@ class Reply:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ModelFacts:
     """Which model a replica holds exactly."""
 
@@ -44,7 +44,7 @@ class ModelFacts:
     """By which rule answers are taken out of what is said, see ``shared.questions.cleaning``."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class AdapterEffect:
     """How many of ``checked`` answers differ with and without the adapter."""
 
