@@ -79,6 +79,7 @@ async def run(
         removed_if_unused(options.ledger),
     ):
         held.migrate()
+        await _require_page(plan)
         async with Ledger.opened(options.ledger) as ledger:
             removed = {} if options.retry_keys else await ledger.removed_keys()
             plan = replace(plan, removed=removed, serving=keys_to_use(plan.keys, removed))
@@ -304,6 +305,15 @@ async def _settings(
                 goes_on="as the model chooses",
             )
     return settings
+
+
+async def _require_page(plan: RunPlan) -> None:
+    """Check that the status page can be served, before the catalogue is read."""
+    if plan.address is None:
+        return
+    from shared.web.listening import require_free  # noqa: PLC0415 - as below
+
+    await require_free(plan.address, "--status")
 
 
 @asynccontextmanager

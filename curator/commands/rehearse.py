@@ -110,8 +110,11 @@ def rehearse(
     from shared.endpoints.keys.keyfile import read_key_file
     from shared.program.clock import SystemClock
     from shared.program.reporting.events import set_up_events
+    from shared.web.access import Address
+    from shared.web.listening import require_free
 
     place = listening_at(listen, host, port)
+    asyncio.run(require_free(Address(*place), "--listen"))
     scene = _scene(script, answers, images)
     if columns is not None:
         scene = scene.model_copy(update={"columns": parse_columns(columns)})

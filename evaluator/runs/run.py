@@ -28,6 +28,7 @@ from evaluator.scoring.scorecard import Scorecard
 from evaluator.scoring.scoring import score_predictions
 from shared.corpus import pairs_digest
 from shared.errors import InputError
+from shared.files.contents import require_writable_folder
 from shared.program.clock import Clock, stopwatch
 from shared.program.reporting.event_log import EventLog
 from shared.records import QAPair, Question
@@ -237,8 +238,7 @@ def require_own(folder: Path, evaluation: Evaluation) -> None:
     Raises:
         InputError: ``folder`` is a file, or holds another run or files that no run wrote.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder}: is a file; give a folder for the run")
+    require_writable_folder(folder, "--out")
     if not (folder / RUN_FILE).is_file():
         require_free(folder)
         return

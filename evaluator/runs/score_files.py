@@ -29,6 +29,7 @@ from shared.corpus import (
 )
 from shared.corpus.results import read_results
 from shared.errors import InputError
+from shared.files.contents import require_writable_folder
 from shared.files.digests import file_digest
 from shared.images.names import find_images
 from shared.images.stores import local_data, local_images
@@ -248,8 +249,7 @@ def _require_own(files: Mapping[str, _PredictionFile], out: Path) -> None:
         InputError: one does, has files that no run wrote, or is a file.
     """
     for name, folder in _folders(files, out).items():
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"--out {folder}: is a file; give a folder for the run")
+        require_writable_folder(folder, "--out")
         record = read_record(folder)
         if record == EvaluationRecord() and not (folder / SCORECARD_FILE).is_file():
             require_free(folder)

@@ -20,11 +20,34 @@ def require_writable_folder(place: Path, setting: str) -> None:
     Raises:
         InputError: it is a file, or lies where nothing can be written; ``setting`` names it.
     """
-    existing = next(path for path in (place, *place.absolute().parents) if path.exists())
+    existing = _nearest(place)
     if not existing.is_dir():
         raise InputError(f"{setting} {place}: {existing} is a file; give a folder")
-    if not os.access(existing, os.W_OK):
-        raise InputError(f"{setting} {place}: nothing can be written to {existing}; give another")
+    _require_room(existing, place, setting)
+
+
+def require_writable_file(place: Path, setting: str) -> None:
+    """Check that ``place`` is a file or can become one; nothing is made.
+
+    Raises:
+        InputError: it is a folder, or lies where nothing can be written; ``setting`` names it.
+    """
+    if place.is_dir():
+        raise InputError(f"{setting} {place}: is a folder; give the name of a file")
+    existing = _nearest(place.absolute().parent)
+    if not existing.is_dir():
+        raise InputError(f"{setting} {place}: {existing} is a file, no folder; give another")
+    _require_room(existing, place, setting)
+
+
+def _nearest(place: Path) -> Path:
+    """Return the first of ``place`` and the folders above it that is there."""
+    return next(path for path in (place, *place.absolute().parents) if path.exists())
+
+
+def _require_room(folder: Path, place: Path, setting: str) -> None:
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{setting} {place}: nothing can be written to {folder}; give another")
 
 
 def written_names(folder: Path) -> set[str]:

@@ -77,6 +77,23 @@ async def listening(
         noise.tell()
 
 
+async def require_free(address: Address, option: str) -> None:
+    """Check that one could listen at an address now, before what takes long.
+
+    Raises:
+        InputError: as ``listening``.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        # It is bound, and nobody can connect.
+        bound = await loop.create_server(
+            asyncio.Protocol, address.host, address.port, start_serving=False
+        )
+    except OSError as error:
+        raise cannot_listen(option, address.host, address.port, error) from error
+    bound.close()
+
+
 async def _listener(
     protocol: Callable[[], asyncio.Protocol], address: Address, option: str
 ) -> asyncio.Server:

@@ -166,11 +166,15 @@ def _tell(ledger: Path, *, as_json: bool) -> None:
 
 
 def _address(ledger: Path, listen: str, images: Path | None, token: str | None) -> Address:
+    import asyncio
+
     from curator.ledger import migrate_unless_busy, require_ledger
     from shared.web.access import address_in
+    from shared.web.listening import require_free
 
     address = address_in(listen, token, option="--listen", variable=TOKEN_VARIABLE)
     require_ledger(ledger)
+    asyncio.run(require_free(address, "--listen"))
     if images is not None and not images.is_dir():
         raise InputError(f"{images}: no such images folder; give another --images")
     migrate_unless_busy(ledger)

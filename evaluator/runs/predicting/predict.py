@@ -18,6 +18,7 @@ from shared.corpus import NO_COLUMNS, ColumnNames, QuestionTable, read_questions
 from shared.dataset.training_images import Recogniser
 from shared.dataset.units import units_of
 from shared.errors import InputError
+from shared.files.contents import require_writable_file
 from shared.images.decoding import open_image
 from shared.images.fingerprints import Fingerprint, fingerprints, looks_of
 from shared.images.names import find_images
@@ -146,6 +147,7 @@ def predict_submission(
 def _require_out(out: Path, suffix: str, table_path: Path) -> None:
     if out.suffix.lower() != suffix:
         raise InputError(f"--out {out}: name a {suffix} file")
+    require_writable_file(out, "--out")
     if out.exists() and table_path.exists() and out.samefile(table_path):
         raise InputError(f"--out {out}: holds the questions themselves; name another file")
 

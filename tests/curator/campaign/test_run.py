@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -435,3 +436,18 @@ def test_an_export_of_another_kind_is_bad_input(tmp_path, capsys):
         assert stopped.value.code == 2
         assert named in capsys.readouterr().err
         assert not (tmp_path / out).exists()
+
+
+async def test_that_the_port_of_the_status_page_is_taken_is_told_before_the_catalogue_is_read(
+    stage,
+):
+    campaign = await stage()
+    table = campaign.folder / "goods.jsonl"
+    table.write_text('{"id": "1", "image": "1.jpg"}\n' * 2_000 + "broken\n")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        result = await campaign.run(catalog=table, images=campaign.folder, status=place)
+    assert result.code == 2
+    last = result.err.splitlines()[-1]
+    assert last.startswith(f"curator: --status {place}: cannot listen there (another program")
+    assert not campaign.ledger.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,8 +17,10 @@ from typing import Any
 
 import pytest
 
+from curator.__main__ import app
 from curator.commands.rehearse import _catalog_of
 from shared.endpoints.keys.keyfile import read_keys
+from shared.program.cli import run_program
 from tests.curator.rehearsal.conftest import MODEL, Catalogue
 from tests.fakes.service_account import write_service_account
 
@@ -197,3 +200,18 @@ def test_bad_input_is_one_line_and_nothing_written(
     assert words in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "pool.toml").exists()
+
+
+def test_where_the_port_is_taken_nothing_is_read_or_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    script, pool = tmp_path / "script.toml", tmp_path / "pool.toml"
+    script.write_text('[[key]]\nlabel = "a"\nproject = "p"\n')
+    files = ("--script", str(script), "--write-keys", str(pool))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(SystemExit) as ended:
+            run_program(app, "curator", ["rehearse", *files, "--listen", place])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"curator: --listen {place}: cannot listen there")
+    assert not pool.exists()

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -258,6 +259,17 @@ def test_bad_options_are_one_line(tiny_model, arguments, reason, capsys):
     error = capsys.readouterr().err.strip()
     assert reason in error
     assert "\n" not in error
+
+
+def test_that_its_port_is_taken_is_told_before_a_model_is_loaded(tmp_path, capsys):
+    (tmp_path / "config.json").write_text('{"model_type": "blip"}')
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(SystemExit) as leaving:
+            run_program(app, "evaluator", ["serve", "--model", str(tmp_path), "--listen", place])
+    assert leaving.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"evaluator: --listen {place}: cannot listen there (another program")
 
 
 @pytest.mark.slow

@@ -71,6 +71,19 @@ def test_no_answers_are_written_over_their_questions(asked, capsys):
     assert asked.read_bytes() == before
 
 
+@pytest.mark.parametrize("out", ["folder.csv", "asked.csv/below.csv"])
+def test_where_answers_cannot_be_written_no_model_is_loaded(asked, out, capsys):
+    (asked.parent / "folder.csv").mkdir()
+    broken = asked.parent / "model"
+    broken.mkdir()
+    (broken / "config.json").write_text('{"model_type": "blip"}')
+    place = asked.parent / out
+    assert predict(broken, "--csv", asked, "--images", asked.parent, "--out", place) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"evaluator: --out {place}: ")
+    assert error.count("\n") == 1
+
+
 def test_one_question_is_answered_on_standard_output(tiny_model, pictures, capsys):
     arguments = ["--image", pictures[0] / "001.png", "--question", QUESTIONS[0]]
     answer = direct(tiny_model, pictures[0], "001.png", QUESTIONS[0])
