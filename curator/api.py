@@ -38,10 +38,12 @@ from shared.images.fitness import Fitness
 from shared.images.stores import is_url
 from shared.program.async_stopping import AsyncStopSignal
 from shared.program.clock import SystemClock
+from shared.program.command_line.as_called import in_its_words
 
 Place = str | PathLike[str]
 
 
+@in_its_words("curator run", timeout="timeout_s")
 def curate(
     catalog: Place,
     ledger: Place,
@@ -132,7 +134,12 @@ def curate(
         OnlyDeadLetters: all that it settled was given up.
         LedgerFailure: the ledger cannot be written any more.
     """
-    return _run(options_of(locals()))
+    return curate_given(locals())
+
+
+def curate_given(given: Mapping[str, Any]) -> Progress:
+    """Do what ``curate`` does, with its arguments by name; errors are told as the command does."""
+    return _run(options_of(given))
 
 
 def options_of(given: Mapping[str, Any]) -> RunOptions:

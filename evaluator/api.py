@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from evaluator.comparing.control_tables import control_tables
 from evaluator.comparing.differences import sentences
@@ -38,12 +38,15 @@ from evaluator.runs.settings import RunSettings, ScoreSettings
 from evaluator.scoring.scorecard import Scorecard
 from shared.errors import InputError
 from shared.program.clock import SystemClock
+from shared.program.command_line.as_called import in_its_words
 from shared.program.command_line.nearest import nearest
 from shared.program.reporting.notebook import html_of
 from shared.program.settings import validated
 
 Place = str | PathLike[str]
 """A path; a URL too where the command takes one."""
+_CALLED: Final = {"concurrency": "concurrency", "judge_concurrency": "judge_in_flight"}
+"""Options that are not called as the fields of their settings are."""
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
 
 
@@ -106,6 +109,7 @@ class Compared:
         return html_of(table) + said
 
 
+@in_its_words("evaluator run", RunSettings, **_CALLED)
 def evaluate(
     data: Place,
     model: str,
@@ -144,6 +148,7 @@ def evaluate(
     return Evaluated(read.out, run_evaluation(read, SystemClock()))
 
 
+@in_its_words("evaluator score", ScoreSettings, **_CALLED)
 def score(
     *predictions: Place,
     metrics: Sequence[str] | None = None,
@@ -172,6 +177,7 @@ def score(
     return Scored(scored)
 
 
+@in_its_words("evaluator compare")
 def compare(*runs: Place, metrics: Sequence[str] | None = None) -> Compared:
     """Say which of several runs is better, by how much, and how sure that is.
 
@@ -188,6 +194,7 @@ def compare(*runs: Place, metrics: Sequence[str] | None = None) -> Compared:
     return Compared(compare_all(read_runs([Path(run) for run in runs]), chosen))
 
 
+@in_its_words("evaluator report")
 def report(*runs: Place, out: Place = "report.html", images: Place | None = None) -> Path:
     """Write one self-contained HTML page about one or several runs; return its path.
 

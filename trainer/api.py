@@ -23,6 +23,7 @@ from shared.corpus import checked_columns
 from shared.dataset.opening import opened_data
 from shared.errors import InputError
 from shared.images.stores import local_folder
+from shared.program.command_line.as_called import in_its_words
 from shared.program.stopping import GOES_ON_WITH_RESUME, StopSignal, stop_on_signals
 from shared.program.toml_files import read_toml
 from shared.vqa.names.model_names import resolve_model
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 Place = str | PathLike[str]
 
 
+@in_its_words("trainer fit", FitRecipe)
 def fit(
     recipe: Place | Mapping[str, Any] | None = None,
     *,
@@ -72,6 +74,7 @@ def fit_tables(tables: Mapping[str, Any], *, source: str, resume: bool) -> FitRe
         return fit_adapter(recipe, resume=resume, stop=stop)
 
 
+@in_its_words("trainer quantize")
 def quantize(
     model: str,
     out: Place,
@@ -104,45 +107,55 @@ def quantize(
     Raises:
         InputError: something that was given cannot be used, or the budget is too small.
     """
-    if (budget_mb is None) == (bits is None):
-        raise InputError("give --budget-mb or --bits, and not both")
-    for name, most in (("budget_mb", budget_mb), ("bits", bits)):
-        if most is not None and not 0 < most < math.inf:
-            raise InputError(f"{name}: give a number above 0, not {most}")
-    for name, count in (("questions", questions), ("check_questions", check_questions)):
-        if count < 1:
-            raise InputError(f"{name}: give 1 or more, not {count}")
-    resolve_model(model)
-    trained = None if adapter is None else Path(adapter)
+    return quantize_given(locals())
+
+
+def quantize_given(given: Mapping[str, Any]) -> QuantizeResult:
+    """Do what ``quantize`` does, with its arguments by name; errors name options as typed."""
+    _require_sense(given)
+    resolve_model(given["model"])
+    trained = None if given["adapter"] is None else Path(given["adapter"])
     if trained is not None:
         require_record(trained)
-    place = None if images is None else fspath(images)
+    place = None if given["images"] is None else fspath(given["images"])
     rows, folder = None, local_folder(place)
-    if data is not None:
-        opened = opened_data(fspath(data), place)
+    if given["data"] is not None:
+        opened = opened_data(fspath(given["data"]), place)
         rows, folder = opened.rows, opened.folder
     elif trained is None:
         raise InputError("--data: give the questions to calibrate and to check with")
-    names = checked_columns(columns or {}, "columns")
+    names = checked_columns(given["columns"] or {}, "columns")
     # torch takes seconds to import; what is misspelt need not wait for it.
     from trainer.quantizing.order import QuantizeOrder, method_named  # noqa: PLC0415
     from trainer.quantizing.quantize import quantize as quantize_model  # noqa: PLC0415
 
     return quantize_model(
         QuantizeOrder(
-            model=model,
-            out=Path(out),
+            model=given["model"],
+            out=Path(given["out"]),
             adapter=trained,
-            budget_mb=budget_mb,
-            bits=bits,
-            method=method_named(method),
+            budget_mb=given["budget_mb"],
+            bits=given["bits"],
+            method=method_named(given["method"]),
             data=rows,
             images=folder,
             columns=names,
-            questions=questions,
-            check_questions=check_questions,
+            questions=given["questions"],
+            check_questions=given["check_questions"],
         )
     )
+
+
+def _require_sense(given: Mapping[str, Any]) -> None:
+    if (given["budget_mb"] is None) == (given["bits"] is None):
+        raise InputError("give --budget-mb or --bits, and not both")
+    for name in ("budget_mb", "bits"):
+        most = given[name]
+        if most is not None and not 0 < most < math.inf:
+            raise InputError(f"{name}: give a number above 0, not {most}")
+    for name in ("questions", "check_questions"):
+        if given[name] < 1:
+            raise InputError(f"{name}: give 1 or more, not {given[name]}")
 
 
 def _source(recipe: Place | Mapping[str, Any] | None) -> str:

@@ -44,10 +44,10 @@ def test_what_cannot_be_quantised_is_one_error(tmp_path) -> None:
     rows.write_text("filename,question,answer\na.png,what is it,shoe\n", encoding="utf-8")
     good = {"data": rows, "images": tmp_path, "bits": 3}
     for settings, reason in (
-        ({**good, "budget_mb": 3}, "give --budget-mb or --bits, and not both"),
+        ({**good, "budget_mb": 3}, "give `budget_mb` or `bits`, and not both"),
         ({**good, "bits": float("nan")}, "bits: give a number above 0, not nan"),
         ({**good, "bits": 0}, "bits: give a number above 0, not 0"),
-        ({**good, "bits": None}, "give --budget-mb or --bits, and not both"),
+        ({**good, "bits": None}, "give `budget_mb` or `bits`, and not both"),
         ({**good, "data": None}, "give the questions to calibrate and to check with"),
         ({**good, "data": tmp_path / "none.csv"}, "none.csv"),
         ({**good, "adapter": tmp_path / "none"}, "no such adapter folder"),

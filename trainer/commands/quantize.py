@@ -80,24 +80,13 @@ def quantize(
 
     Given again, it goes on where it stopped.
     """
+    given = dict(locals())
     from rich.console import Console
 
     from shared.corpus import parse_columns
-    from trainer.api import quantize as quantize_model
+    from trainer.api import quantize_given
 
-    result = quantize_model(
-        model,
-        out,
-        budget_mb=budget_mb,
-        bits=bits,
-        adapter=adapter,
-        method=method.value,
-        data=data,
-        images=images,
-        columns=parse_columns(columns),
-        questions=questions,
-        check_questions=check_questions,
-    )
+    result = quantize_given(given | {"method": method.value, "columns": parse_columns(columns)})
     if as_json:
         typer.echo(json.dumps({**asdict(result), "folder": str(out)}))
         return

@@ -166,7 +166,7 @@ def run(
         del given[name]
     # What a run takes, --help need not wait for.
     with garbage_left_alone():
-        from curator.api import curate
+        from curator.api import curate_given
         from shared.program.clock import stopwatch
 
         service.load()
@@ -179,7 +179,7 @@ def run(
         tell_next(*run_words(context, but="dry_run"))
         return
     started = stopwatch()
-    progress = curate(**given)
+    progress = curate_given(given)
     print(f"{progress.sentence()}; {stopwatch() - started:.1f} s")
     if words := _left_out_words(ledger):
         print(f"left out of the catalogue: {words}")
