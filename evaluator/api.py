@@ -38,7 +38,7 @@ from evaluator.runs.settings import RunSettings, ScoreSettings
 from evaluator.scoring.scorecard import Scorecard
 from shared.errors import InputError
 from shared.program.clock import SystemClock
-from shared.program.command_line.as_called import in_its_words
+from shared.program.command_line.as_called import in_its_words, stopped_by_interrupts
 from shared.program.command_line.nearest import nearest
 from shared.program.reporting.notebook import html_of
 from shared.program.settings import validated
@@ -110,6 +110,7 @@ class Compared:
 
 
 @in_its_words("evaluator run", RunSettings, **_CALLED)
+@stopped_by_interrupts
 def evaluate(
     data: Place,
     model: str,
@@ -134,7 +135,7 @@ def evaluate(
 
     Raises:
         InputError: something that was given cannot be used; nothing was begun.
-        StoppedForNow: a signal came; the same call goes on.
+        StoppedForNow: it was interrupted; the same call goes on.
     """
     if "concurrency" in settings:
         # What run folders call it, which keep the settings by their fields.

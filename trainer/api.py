@@ -23,7 +23,7 @@ from shared.corpus import checked_columns
 from shared.dataset.opening import opened_data
 from shared.errors import InputError
 from shared.images.stores import local_folder
-from shared.program.command_line.as_called import in_its_words
+from shared.program.command_line.as_called import in_its_words, stopped_by_interrupts
 from shared.program.stopping import GOES_ON_WITH_RESUME, StopSignal, stop_on_signals
 from shared.program.toml_files import read_toml
 from shared.vqa.names.model_names import resolve_model
@@ -75,6 +75,7 @@ def fit_tables(tables: Mapping[str, Any], *, source: str, resume: bool) -> FitRe
 
 
 @in_its_words("trainer quantize")
+@stopped_by_interrupts
 def quantize(
     model: str,
     out: Place,
@@ -106,6 +107,7 @@ def quantize(
 
     Raises:
         InputError: something that was given cannot be used, or the budget is too small.
+        StoppedForNow: it was interrupted; the same call goes on.
     """
     return quantize_given(locals())
 

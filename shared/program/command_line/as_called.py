@@ -1,7 +1,8 @@
-"""Errors that name options, in the words of who calls a function in place of typing a command.
+"""What a command ends with, for who calls a function in place of typing it.
 
 Messages are written for the command line, which most people use. What a public function raises is
-spelt anew here, at the one place where it leaves the function.
+spelt anew here, at the one place where it leaves the function. And where an interrupt has a command
+end with a line and exit code 75, a call raises what says the same.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from shared.errors import AboVqaError
+from shared.errors import AboVqaError, StoppedForNow
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -50,6 +51,24 @@ def in_its_words(
         return called
 
     return decorator
+
+
+def stopped_by_interrupts(function: Callable[P, T]) -> Callable[P, T]:
+    """Have a function that goes on where it was left raise ``StoppedForNow`` if interrupted.
+
+    Else a notebook shows every frame of torch and Ray, and nobody knows what was kept.
+    """
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise StoppedForNow(
+                "interrupted: what was done until then is kept, and the same call goes on"
+            ) from None
+
+    return called
 
 
 def as_called(message: str, function: str, command: str, arguments: Mapping[str, str]) -> str:

@@ -1,11 +1,14 @@
 """`trainer quantize`: one folder within the budget that every command takes, and that resumes."""
 
 import json
+import os
+import signal
+import threading
 
 import pytest
 import torch
 
-from shared.errors import InputError
+from shared.errors import InputError, StoppedForNow
 from shared.images.decoding import open_image
 from shared.program.cli import run_program
 from shared.vqa.adapting.adapter_files import TRAINING_RECORD
@@ -16,7 +19,7 @@ from shared.vqa.quantization import Quantization
 from tests.models import SHAPE, save_tiny_model
 from tests.trainer.recipes import fit_settings, write_data
 from trainer.__main__ import app
-from trainer.api import fit
+from trainer.api import fit, quantize
 from trainer.quantizing.measuring.measured import MEASURED_FILE, Measured
 
 BITS = "3.5"
@@ -142,3 +145,34 @@ def test_what_is_packed_is_not_packed_again_and_damage_is_named(made, data, tmp_
     (broken / PACKED_FILE).write_text('{"version": 1, "parts": [{"names": []}]}', encoding="utf-8")
     with pytest.raises(InputError, match="not a record of packed weights"):
         packed_record(broken)
+
+
+def test_an_interrupted_call_says_that_it_goes_on_and_keeps_what_was_measured(
+    tmp_path, data, small_model
+):
+    out, over = tmp_path / "model", threading.Event()
+    rows = next(path for path in sorted(data.iterdir()) if path.suffix in {".csv", ".jsonl"})
+    asked = {"data": rows, "images": data / "images", "questions": 4, "check_questions": 6}
+
+    def interrupt_once_measured() -> None:
+        while not over.wait(0.01):
+            if (out / MEASURED_FILE).exists():
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    def interrupted(number, frame) -> None:
+        if not over.is_set():
+            signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    interrupting = threading.Thread(target=interrupt_once_measured)
+    interrupting.start()
+    try:
+        with pytest.raises(StoppedForNow, match="the same call goes on") as stopped:
+            quantize(str(small_model), out, bits=3.5, **asked)
+    finally:
+        over.set()
+        interrupting.join()
+        signal.signal(signal.SIGINT, before)
+    assert stopped.value.__suppress_context__
+    assert [path.name for path in out.iterdir() if path.suffix != ".lock"] == [MEASURED_FILE]

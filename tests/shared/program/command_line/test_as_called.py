@@ -10,7 +10,7 @@ import pytest
 from curator import curate
 from evaluator import compare, evaluate, report, score
 from shared.errors import AboVqaError, InputError, StoppedForNow
-from shared.program.command_line.as_called import in_its_words
+from shared.program.command_line.as_called import in_its_words, stopped_by_interrupts
 from trainer import fit, quantize
 
 MESSAGES = [
@@ -75,3 +75,13 @@ def test_an_error_keeps_its_kind_and_what_else_it_holds():
     with pytest.raises(Refused) as refused:
         function("o")
     assert refused.value.args == ("`out` o", 3)
+
+
+def test_an_interrupt_of_what_is_gone_on_with_is_told_in_one_line():
+    @stopped_by_interrupts
+    def function() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(StoppedForNow, match=r"^interrupted: .* the same call goes on$") as stopped:
+        function()
+    assert stopped.value.__suppress_context__
