@@ -163,7 +163,7 @@ def load_network(
     revision = _revision(source)
     for folder in folders:
         warn_of_another_base(folder, revision)
-        warn_of_another_format(folder, quantization)
+        warn_of_another_format(folder, _rounded_as(model, quantization))
     return LoadedModel(
         network=network,
         peft=peft,
@@ -176,6 +176,11 @@ def load_network(
         adapter_sha256=_digests(adapter, adapters or {}),
         foldings=_foldings(model, adapter, adapters or {}),
     )
+
+
+def _rounded_as(model: str, held: Quantization) -> Quantization:
+    """Return the format whose weights a network has: unpacked, they are still the packed ones."""
+    return held if packed_folder(model) is None else Quantization.PACKED
 
 
 def _frozen_network(

@@ -20,7 +20,7 @@ from shared.vqa.adapting.adapter_files import adapter_digest
 from shared.vqa.adapting.rounded_together import is_rounded_together
 from shared.vqa.names.public_name import public_name
 from shared.vqa.packed.folder import write_packed_network
-from shared.vqa.packed.place import packed_folder
+from shared.vqa.packed.place import packed_record_of
 from shared.vqa.packed.record import WEIGHTS, PackedPart, PackedRecord, write_packed_record
 from shared.vqa.quantization import Quantization
 from trainer.fitting.record import require_record
@@ -98,12 +98,36 @@ def _require_usable(order: QuantizeOrder) -> None:
     if order.out.is_dir() and any(order.out.iterdir()) and not _is_begun(order.out):
         raise InputError(f"{order.out}: is there already; give another --out, or remove it")
     learner_class(order.model)
-    if packed_folder(order.model) is not None:
-        raise InputError(f"{order.model}: is packed already; give the model that it was made of")
-    if order.adapter is not None and is_rounded_together(order.adapter):
+    _require_exact(order.model)
+    if order.adapter is not None:
+        _require_of_exact(order.adapter)
+
+
+def _require_exact(model: str) -> None:
+    record = packed_record_of(model)
+    if record is None:
+        return
+    made_of = (
+        f"give {record.base}, which it was made of"
+        if record.base
+        else "an adapter is merged into it, so give the model that both stand on, with --adapter"
+    )
+    raise InputError(f"{model}: is packed already, and would be rounded twice; {made_of}")
+
+
+def _require_of_exact(adapter: Path) -> None:
+    """Check that an adapter does not make up for what packing its base rounded off."""
+    if is_rounded_together(adapter):
         raise InputError(
-            f"{order.adapter}: is rounded together with its packed base; `trainer merge` makes a "
+            f"{adapter}: is rounded together with its packed base; `trainer merge` makes a "
             "packed model of both"
+        )
+    record = require_record(adapter)
+    if record.quantization == Quantization.PACKED:
+        raise InputError(
+            f"{adapter}: was trained on a packed base ({record.base}), and makes up for what that "
+            "rounded off; train one on the exact model, or let `trainer merge` add this one to its "
+            "base and quantize what that writes"
         )
 
 

@@ -195,7 +195,7 @@ def warn_of_another_base(adapter: Path, revision: str) -> None:
 
 
 def warn_of_another_format(adapter: Path, held: Quantization) -> None:
-    """Say so where an adapter makes up for what another format of its base rounds off.
+    """Say so where an adapter makes up for what another format than ``held`` rounds off.
 
     Such are those that start at the rounding error, and those trained on 3 bits and fewer, or on a
     packed base; any other may be trained in one format and answer in another.

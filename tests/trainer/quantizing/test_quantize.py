@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,12 +15,13 @@ from shared.program.cli import run_program
 from shared.vqa.adapting.adapter_files import TRAINING_RECORD
 from shared.vqa.families import load_answerer
 from shared.vqa.packed.layers import PackedEmbedding, PackedLinear
-from shared.vqa.packed.record import PACKED_FILE, packed_record
+from shared.vqa.packed.record import PACKED_FILE, packed_record, write_packed_record
 from shared.vqa.quantization import Quantization
-from tests.models import SHAPE, save_tiny_model
+from tests.models import SHAPE, save_packed_model, save_tiny_adapter, save_tiny_model
 from tests.trainer.recipes import fit_settings, write_data
 from trainer.__main__ import app
 from trainer.api import fit, quantize
+from trainer.fitting.record import RunRecord, write_record
 from trainer.quantizing.measuring.measured import MEASURED_FILE, Measured
 
 BITS = "3.5"
@@ -136,10 +138,30 @@ def test_bad_input_is_one_line(small_model, data, tmp_path, capsys, more, said):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
-def test_what_is_packed_is_not_packed_again_and_damage_is_named(made, data, tmp_path, capsys):
-    assert run(*words(made, data, tmp_path / "out", "--bits", BITS)) == 2
-    assert "is packed already" in capsys.readouterr().err
+def test_what_is_packed_is_not_packed_again(small_model, data, tmp_path, capsys):
+    packed = save_packed_model(tmp_path / "packed", small_model, Quantization.HQQ4)
+    assert run(*words(packed, data, tmp_path / "out", "--bits", BITS)) == 2
+    assert f"rounded twice; give {small_model}, which it was made of" in capsys.readouterr().err
+    of_no_other = replace(packed_record(packed), base="")
+    write_packed_record(of_no_other, packed)
+    assert run(*words(packed, data, tmp_path / "out", "--bits", BITS)) == 2
+    assert "an adapter is merged into it, so give the model" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_of_a_packed_base_is_refused_with_a_way_out(small_model, data, tmp_path, capsys):
+    adapter = save_tiny_adapter(tmp_path / "adapter", small_model)
+    run_of = RunRecord("", "packed", "", "packed", "zero", "images", 1, 0.0, 0.0, 1)
+    write_record(run_of, adapter)
+    more = ["--bits", BITS, "--adapter", adapter]
+    assert run(*words(small_model, data, tmp_path / "out", *more)) == 2
+    said = capsys.readouterr().err
+    assert "was trained on a packed base (packed), and makes up for" in said
+    assert "`trainer merge`" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_damage_is_named(tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / PACKED_FILE).write_text('{"version": 1, "parts": [{"names": []}]}', encoding="utf-8")

@@ -6,7 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from shared.corpus import write_json
 from shared.errors import InputError
+from shared.program.reporting.events import set_up_events
+from shared.vqa.adapting.adapter_files import TRAINING_RECORD
 from shared.vqa.families import load_answerer
 from shared.vqa.packed.record import (
     PACKED_FILE,
@@ -18,7 +21,7 @@ from shared.vqa.packed.record import (
 )
 from shared.vqa.packed.rounding import is_packed
 from shared.vqa.quantization import Quantization
-from tests.models import QUESTIONS, save_packed_model
+from tests.models import QUESTIONS, save_packed_model, save_tiny_adapter
 
 CPU = torch.device("cpu")
 
@@ -56,6 +59,17 @@ def test_another_format_and_what_is_not_packed_are_refused(folder, tiny_model):
         load_answerer(str(folder), quantization=Quantization.INT8)
     with pytest.raises(InputError, match="is not packed; `trainer quantize` makes such"):
         load_answerer(str(tiny_model), quantization=Quantization.PACKED)
+
+
+def test_unpacked_it_has_the_weights_that_an_adapter_was_trained_on(
+    folder, tiny_model, tmp_path, capsys
+):
+    adapter = save_tiny_adapter(tmp_path / "adapter", tiny_model)
+    write_json({"quantization": "packed"}, adapter / TRAINING_RECORD)
+    set_up_events()
+    for model, warned in ((folder, False), (tiny_model, True)):
+        load_answerer(str(model), adapter=adapter, quantization=Quantization.NONE, device=CPU)
+        assert ("adapter_of_another_format" in capsys.readouterr().err) is warned
 
 
 @pytest.mark.parametrize(
