@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+TERMINAL = ROOT / "docs/pictures/terminal.svg"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
 mkdocs = pytest.importorskip("material", reason="the extra `docs` is not installed")
 
@@ -100,3 +103,20 @@ def test_the_reference_has_every_command_metric_event_and_code(site):
     assert "StoppedForNow" in codes
     functions = (site / "reference/python.html").read_text(encoding="utf-8")
     assert 'id="curator.api.curate"' in functions
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium on the path")
+def test_on_a_phone_the_terminal_on_the_front_page_is_scrolled_and_not_shrunk(site):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto((site / "index.html").as_uri())
+        terminal = page.locator("img[src$='terminal.svg']")
+        shown = terminal.evaluate("each => [each.width, each.parentElement.clientWidth]")
+        whole = page.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    drawn = float(re.search(r'viewBox="0 0 (\S+)', TERMINAL.read_text(encoding="utf-8"))[1])
+    # Letters are drawn 20 px high.
+    assert 20 * shown[0] / drawn > 11
+    assert shown[1] < whole == 390
