@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -64,9 +65,17 @@ def check(
             answers = " / ".join(conflict.answers)
             typer.echo(f"contradiction: {conflict.filename} {conflict.question!r}: {answers}")
         if not result.leaks:
-            tell_next("trainer", "fit", "RECIPE.toml", "--data", data, "--out", "adapter")
+            pictures = [] if images is None else ["--images", images]
+            tell_next(*_after_check(result.pairs_by_split), "--data", data, *pictures)
     if result.leaks:
         raise AboVqaError(f"{data}: {leak_text(result.leaks)}; {SPLIT_ANEW}")
+
+
+def _after_check(pairs_by_split: Mapping[str, int]) -> list[str]:
+    """Return what one does with data: train, unless it is divided and nothing is for training."""
+    if "train" in pairs_by_split or "" in pairs_by_split:
+        return ["trainer", "fit", "RECIPE.toml", "--out", "adapter"]
+    return ["evaluator", "run", "--model", "MODEL", "--out", "RUN"]
 
 
 def _rows_and_images(data: str, images: str | None) -> tuple[Path, Path | None]:

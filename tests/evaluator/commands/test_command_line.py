@@ -240,6 +240,25 @@ def test_a_sound_data_set_passes_its_check(answers, capsys):
     assert "questions about: count" in out
 
 
+@pytest.mark.parametrize(
+    ("split", "comes_next"),
+    [
+        ("train", "trainer fit RECIPE.toml --out adapter"),
+        ("", "trainer fit RECIPE.toml --out adapter"),
+        ("test", "evaluator run --model MODEL --out RUN"),
+    ],
+)
+def test_what_comes_after_a_check_is_training_unless_nothing_is_for_it(
+    tmp_path, capsys, split, comes_next
+):
+    header = ["question", "answer", "filename", "split"]
+    data = write_csv(tmp_path / "data.csv", header, [["what color", "red", "a.jpg", split]])
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
+    assert run("check", data, "--images", tmp_path) == 0
+    told = f"next: {comes_next} --data {data} --images {tmp_path}\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
 def test_a_leaky_data_set_fails_its_check_with_every_leak_in_the_json(tmp_path, capsys):
     data = write_csv(
         tmp_path / "leaky.csv",
