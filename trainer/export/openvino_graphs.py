@@ -27,7 +27,10 @@ this variable is set while it is imported (``nncf/telemetry/wrapper.py``)."""
 
 
 def write_openvino(source: Path, variant: Variant, target: Path) -> None:
-    """Write the float32 ONNX graph at ``source`` for OpenVINO: ``target`` and its weights."""
+    """Write the float32 ONNX graph at ``source`` for OpenVINO: ``target`` and its weights.
+
+    It is read anew for each variant, for nncf 3.4 compresses the graph itself that it is given.
+    """
     openvino = openvino_unreported()
     graph = openvino.Core().read_model(source)
     match variant:

@@ -87,6 +87,18 @@ def test_mcnemar_is_the_exact_binomial_test():
     assert mcnemar_exact(base, base, each_for_itself(base)).p_value == 1.0
 
 
+@pytest.mark.parametrize("alone", [1, 5, 40])
+def test_mcnemar_is_surest_of_no_difference_where_both_are_right_alone_as_often(alone):
+    # Other programs' corrected test is not: findings/README.md.
+    p_values = []
+    for other in range(alone, 4 * alone + 8):
+        base = np.arange(alone + other) < alone
+        p_values.append(mcnemar_exact(base, ~base, each_for_itself(base)).p_value)
+    assert p_values[0] == 1.0
+    assert p_values == sorted(p_values, reverse=True)
+    assert p_values[-1] < 0.05
+
+
 def test_mcnemar_keeps_its_level_for_independent_rows():
     generator = np.random.default_rng(7)
     rejected = 0

@@ -78,3 +78,18 @@ def test_a_pictures_many_rows_meet_no_weights_in_blocks(bundles):
     }
     assert "MatMulNBits" not in kinds["image_encoder"]
     assert "MatMulNBits" in kinds["decoder_step"]
+
+
+def test_whoever_asks_onnxruntime_not_to_clip_sums_gets_the_same_features(bundles):
+    # A graph whose products shared a zero point would not load: findings/README.md.
+    features = []
+    for unclipped in "01":
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.x64quantprecision", unclipped)
+        path = graph_path(bundles / Variant.INT8, "image_encoder")
+        session = onnxruntime.InferenceSession(path, options)
+        [pixels] = session.get_inputs()
+        shape = [side if isinstance(side, int) else 2 for side in pixels.shape]
+        pixels_NCHW = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+        features.append(session.run(None, {pixels.name: pixels_NCHW})[0])
+    assert np.array_equal(*features)
