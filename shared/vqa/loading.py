@@ -50,8 +50,8 @@ from shared.vqa.names.model_names import (
 )
 from shared.vqa.names.weights_revision import weights_revision
 from shared.vqa.packed.folder import read_packed_network, unpack
-from shared.vqa.packed.place import packed_folder
-from shared.vqa.packed.record import PACKED_FILE, packed_record
+from shared.vqa.packed.place import packed_folder, packed_record_of
+from shared.vqa.packed.whole import without_record
 from shared.vqa.quantization import Quantization, held_as
 
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
@@ -191,8 +191,7 @@ def _frozen_network(
     device: torch.device,
 ) -> PreTrainedModel:
     """Load the weights alone, on ``device`` and in evaluation mode; none of them learns."""
-    folder = packed_folder(model)
-    record = None if folder is None else packed_record(folder)
+    folder, record = packed_folder(model), packed_record_of(model)
     if folder is not None and record is not None:
         network = read_packed_network(folder, record, config, network_class, compute_dtype(device))
         if quantization is Quantization.NONE:
@@ -256,10 +255,7 @@ def _require_all_weights(
     """A layer without weights would be left as it was drawn at random, and answer."""
     missing = sorted(outcome["missing_keys"])
     if missing and any(name.endswith(".codes") for name in outcome["unexpected_keys"]):
-        raise InputError(
-            f"{model}: its weights are packed, but {PACKED_FILE}, which says how, is not beside "
-            "them; give the whole folder that `trainer quantize` or `trainer merge` wrote"
-        )
+        raise without_record(model)
     if missing:
         raise InputError(
             f"{model}: lacks {len(missing)} tensors of a {network_class.__name__}, such as "

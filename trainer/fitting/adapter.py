@@ -29,6 +29,7 @@ from shared.vqa.inputs.instruction import write_instruction
 from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.loaded import best_device
 from shared.vqa.loading import held_here, read_config
+from shared.vqa.names.model_names import resolve_model
 from shared.vqa.names.public_name import public_name
 from shared.vqa.packed.place import packed_record_of
 from shared.vqa.packed.together import packed_with_adapter, round_together
@@ -266,6 +267,8 @@ def _require_packed_base(model: str, recipe: LoraRecipe, quantization: Quantizat
             f"lora.rounded: {model} is not held packed; give a model that `trainer quantize` made, "
             "without `quantize`"
         )
+    if recipe.start is LoraStart.LOFTQ:
+        _exact_model(model)
 
 
 def _require_own_weights(peft: PeftModel, model: str) -> None:
@@ -299,6 +302,30 @@ def _peft_start(start: LoraStart) -> bool | str:
             return start.value
 
 
+def _exact_model(model: str) -> str:
+    """Return the model that has the weights of which ``model`` is rounded.
+
+    Raises:
+        InputError: none has, or it is not here.
+    """
+    record = packed_record_of(model)
+    if record is None:
+        return model
+    if not record.base:
+        raise InputError(
+            f"lora.start loftq: {model} has an adapter merged in, so no model has its exact "
+            'weights; take lora.start = "zero"'
+        )
+    try:
+        resolve_model(record.base)
+    except InputError as error:
+        raise InputError(
+            f"lora.start loftq: {model} was made of {record.base}, which is not found here; put it "
+            'there, or take lora.start = "zero"'
+        ) from error
+    return record.base
+
+
 @torch.no_grad()
 def _start_at_rounding_error(peft: PeftModel, learner: Learner[Any]) -> None:
     """Set ``B A`` to the best approximation of ``W - Q(W)``, in place.
@@ -306,13 +333,7 @@ def _start_at_rounding_error(peft: PeftModel, learner: Learner[Any]) -> None:
     LoftQ (Li et al. 2023, arXiv:2310.08659), algorithm 1 with one step: the base stays as it is.
     peft's own ``replace_lora_weights_loftq`` wants CUDA.
     """
-    record = packed_record_of(learner.model.name)
-    whole = learner.model.name if record is None else record.base
-    if not whole:
-        raise InputError(
-            f"lora.start loftq: {learner.model.name} has an adapter merged in, so no model has "
-            'its exact weights; take lora.start = "zero"'
-        )
+    whole = _exact_model(learner.model.name)
     exact = load_learner(whole, quantization=Quantization.NONE).model.network
     for name, layer in lora_layers(peft).items():
         rounded_off = exact.get_submodule(name).weight.float() - base_weight(layer)

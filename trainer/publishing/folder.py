@@ -23,6 +23,7 @@ from shared.vqa.adapting.adapter_files import (
 )
 from shared.vqa.inputs.instruction import INSTRUCTION_FILE
 from shared.vqa.names.weights_revision import weights_revision
+from shared.vqa.packed.place import packed_folder
 from shared.vqa.packed.record import PACKED_FILE
 from trainer.fitting.record import DATASET, finished_run
 from trainer.training.run_files import CHECKPOINT, LOG_FILE
@@ -79,7 +80,9 @@ def published(folder: Path) -> Published:
         InputError: it is neither, its run is not finished, or its weights are a link to elsewhere.
     """
     is_model = (folder / _MODEL_CONFIG).is_file()
-    if not is_model:
+    if is_model:
+        _require_weights(folder)
+    else:
         require_adapter(folder)
         if finished_run(folder) is None and (folder / CHECKPOINT).exists():
             raise InputError(
@@ -103,6 +106,16 @@ def published(folder: Path) -> Published:
         [f"{_shown(path)} ({_reason(path, folder)})" for path in stays],
         weights_revision(folder) if is_model else adapter_digest(folder),
     )
+
+
+def _require_weights(folder: Path) -> None:
+    """Check that others can load what goes: packed weights with their record, or plain ones.
+
+    Raises:
+        InputError: weights are missing, or packed ones and their record are not of each other.
+    """
+    if packed_folder(str(folder)) is None and not any(folder.glob("model*.safetensors")):
+        raise InputError(f"{folder}: has no weights (model.safetensors); give the whole model")
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

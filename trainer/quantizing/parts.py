@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from shared.vqa.packed.grid import Grid, group_size
 from shared.vqa.packed.layers import PackedEmbedding, PackedLinear, packed_embedding, packed_linear
-from shared.vqa.packed.packing import packed_length
+from shared.vqa.packed.record import packed_length
 
 BITS: Final = (2, 3, 4, 8)
 WHOLE: Final = 16

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import torch
 from accelerate import init_empty_weights
@@ -15,8 +14,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from shared.errors import InputError
 from shared.vqa.packed.layers import PackedEmbedding, PackedLinear
 from shared.vqa.packed.record import WEIGHTS, PackedPart, PackedRecord
-
-_PACKED: Final = ("codes", "scales", "zeros")
+from shared.vqa.packed.whole import PACKED_TENSORS
 
 
 def packed_tensors(network: PreTrainedModel) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
@@ -73,7 +71,7 @@ def read_packed_network(
     with torch.device("meta"):
         for part in record.parts:
             for name in part.names:
-                _put(network, name, part, dtype)
+                _put(folder, network, name, part, dtype)
     state = {name: _as_computed_with(name, tensor, dtype) for name, tensor in tensors.items()}
     for name, other in record.shared.items():
         if other in state:
@@ -89,7 +87,7 @@ def _require_sound(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """
     for name, tensor in tensors.items():
         kind = name.rpartition(".")[2]
-        if kind not in _PACKED:
+        if kind not in PACKED_TENSORS:
             continue
         expected = torch.uint8 if kind == "codes" else torch.float16
         if tensor.dtype is not expected or not tensor.isfinite().all():
@@ -100,16 +98,20 @@ def _require_sound(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
 
 def _as_computed_with(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    if tensor.is_floating_point() and name.rpartition(".")[2] not in _PACKED:
+    if tensor.is_floating_point() and name.rpartition(".")[2] not in PACKED_TENSORS:
         return tensor.to(dtype)
     return tensor
 
 
-def _put(network: PreTrainedModel, name: str, part: PackedPart, dtype: torch.dtype) -> None:
+def _put(
+    folder: Path, network: PreTrainedModel, name: str, part: PackedPart, dtype: torch.dtype
+) -> None:
     try:
         layer = network.get_submodule(name)
     except AttributeError as error:
-        raise InputError(f"{name}: a packed layer that the model does not have") from error
+        raise InputError(
+            f"{folder}: {name} is packed, which a model of its configuration does not have"
+        ) from error
     if isinstance(layer, torch.nn.Embedding):
         network.set_submodule(name, PackedEmbedding(part.shape, part.bits, part.groups, dtype))
         return

@@ -8,7 +8,8 @@ import torch
 from torch.nn.functional import linear
 
 from shared.vqa.packed.grid import Grid
-from shared.vqa.packed.packing import packed, packed_length, unpacked
+from shared.vqa.packed.packing import packed, unpacked
+from shared.vqa.packed.record import packed_length
 
 
 class _Packed(torch.nn.Module):

@@ -6,9 +6,9 @@ from typing import Final
 
 import torch
 
+from shared.vqa.packed.record import CODES_TOGETHER
+
 BITS: Final = (2, 3, 4, 8)
-_TOGETHER: Final = 8
-"""Codes that fill as many bytes as each has bits."""
 
 
 def packed(codes_OI: torch.Tensor, bits: int) -> torch.Tensor:
@@ -17,15 +17,17 @@ def packed(codes_OI: torch.Tensor, bits: int) -> torch.Tensor:
     The first code has the lowest bits; what is missing to eight codes is filled with zeros.
     """
     codes = codes_OI.flatten()
-    codes = torch.nn.functional.pad(codes, (0, -len(codes) % _TOGETHER)).view(-1, _TOGETHER)
-    places = torch.arange(_TOGETHER, device=codes.device) * bits
+    codes = torch.nn.functional.pad(codes, (0, -len(codes) % CODES_TOGETHER)).view(
+        -1, CODES_TOGETHER
+    )
+    places = torch.arange(CODES_TOGETHER, device=codes.device) * bits
     words = (codes.long() << places).sum(1, keepdim=True)
     return ((words >> _byte_places(bits, codes.device)) & 0xFF).to(torch.uint8).flatten()
 
 
 def unpacked(bytes_: torch.Tensor, bits: int, shape: tuple[int, int]) -> torch.Tensor:
     """Return the codes of ``packed`` again, ``(O, I)`` in uint8."""
-    if bits == _TOGETHER:
+    if bits == CODES_TOGETHER:
         return bytes_[: shape[0] * shape[1]].view(shape)
     if bits in (2, 4):
         places = torch.arange(0, 8, bits, dtype=torch.uint8, device=bytes_.device)
@@ -51,11 +53,6 @@ def _of_three_bytes(first: torch.Tensor, second: torch.Tensor, third: torch.Tens
         ),
         dim=1,
     )
-
-
-def packed_length(shape: tuple[int, int], bits: int) -> int:
-    """Return how many bytes ``packed`` makes of codes of this shape."""
-    return -(-shape[0] * shape[1] // _TOGETHER) * bits
 
 
 def _byte_places(bits: int, device: torch.device) -> torch.Tensor:

@@ -13,7 +13,14 @@ from shared.value_class import value_class
 
 PACKED_FILE: Final = "packed.json"
 WEIGHTS: Final = "model.safetensors"
+CODES_TOGETHER: Final = 8
+"""Codes that fill as many bytes as each has bits."""
 _VERSION: Final = 1
+
+
+def packed_length(shape: tuple[int, int], bits: int) -> int:
+    """Return how many bytes packed codes of this shape take."""
+    return -(-shape[0] * shape[1] // CODES_TOGETHER) * bits
 
 
 @value_class
@@ -62,7 +69,9 @@ def packed_record(folder: Path) -> PackedRecord | None:
         return None
     content = read_json(path)
     if content.pop("version", None) != _VERSION:
-        raise InputError(f"{path}: not of version {_VERSION}, the only one known here")
+        raise InputError(
+            f"{path}: not of version {_VERSION}, the only one known here; quantize again"
+        )
     try:
         shared = {str(name): str(other) for name, other in content["shared"].items()}
         return PackedRecord(**{**content, "parts": _parts(content["parts"]), "shared": shared})

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,17 +18,18 @@ from shared.vqa.adapting.rounded_together import mark_rounded_together, require_
 from shared.vqa.families import load_answerer
 from shared.vqa.names.weights_revision import weights_revision
 from shared.vqa.packed.folder import WEIGHTS
-from shared.vqa.packed.record import PACKED_FILE, packed_record
+from shared.vqa.packed.record import PACKED_FILE, packed_record, write_packed_record
 from shared.vqa.quantization import Quantization
 from tests.models import QUESTIONS, save_packed_model, save_tiny_adapter
 from tests.trainer.recipes import fit_settings, write_data
+from trainer.fitting.adapter import require_targets
 from trainer.fitting.fit import fit
 from trainer.fitting.record import RunRecord, require_record
 from trainer.merging.compatibility import require_compatible
 from trainer.merging.merge import ADAPTER, MERGED, merge, write_merged
 from trainer.publishing.folder import published
 from trainer.publishing.parcel import model_parcel
-from trainer.recipe.recipe import FitRecipe
+from trainer.recipe.recipe import FitRecipe, LoraRecipe, LoraStart
 
 CPU = torch.device("cpu")
 RUN = {
@@ -168,6 +170,14 @@ def test_the_mark_and_the_record_of_packed_weights_go_where_the_weights_go(
     digest = adapter_digest(plain)
     (plain / ROUNDED_TOGETHER).write_text(json.dumps({}), encoding="utf-8")
     assert adapter_digest(plain) != digest
+
+
+@pytest.mark.parametrize(("base", "said"), [("", "merged in"), ("./gone", "which is not found")])
+def test_a_start_at_the_rounding_error_wants_the_exact_weights(packed, tmp_path, base, said):
+    folder = shutil.copytree(packed, tmp_path / "packed")
+    write_packed_record(replace(packed_record(folder), base=base), folder)
+    with pytest.raises(InputError, match=f"{said}.*take lora.start"):
+        require_targets(str(folder), LoraRecipe(start=LoraStart.LOFTQ), Quantization.PACKED)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,11 @@ def test_what_is_no_adapter_and_no_model_is_refused(hub, adapter, tmp_path):
         (adapter / "README.md").write_bytes(content)
         with pytest.raises(InputError, match=rf"out/README.md: .*{words}"):
             push(adapter, NAME)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="has no weights"):
+        push(model, NAME)
     assert hub.asked == []
 
 

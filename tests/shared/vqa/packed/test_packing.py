@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from shared.vqa.packed.packing import BITS, packed, packed_length, unpacked
+from shared.vqa.packed.packing import BITS, packed, unpacked
+from shared.vqa.packed.record import packed_length
 
 
 @pytest.mark.parametrize("bits", BITS)

@@ -1,17 +1,20 @@
 """A packed model is read from a hub as from its folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from evaluator.answering.replica_settings import replica_settings
 from shared.errors import InputError
 from shared.vqa.packed.place import packed_folder
-from shared.vqa.packed.record import WEIGHTS
+from shared.vqa.packed.record import PACKED_FILE, WEIGHTS
 from shared.vqa.quantization import Quantization
 from tests.fakes.hub import serve_hub
 from tests.models import save_packed_model
+from trainer.publishing.folder import published
 
 FROM_THE_HUB = """
 import sys
@@ -84,3 +87,48 @@ def test_a_record_without_its_weights_is_told(tmp_path, tiny_model):
     (folder / WEIGHTS).unlink()
     with pytest.raises(InputError, match=r"has packed\.json without model\.safetensors"):
         packed_folder(str(folder))
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory, tiny_model):
+    return save_packed_model(tmp_path_factory.mktemp("small") / "m", tiny_model, Quantization.HQQ4)
+
+
+def cut(folder):
+    with (folder / WEIGHTS).open("rb+") as file:
+        file.truncate(100_000)
+
+
+def change(old, new):
+    def edit(folder):
+        path = folder / PACKED_FILE
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (cut, "or only a part of one"),
+        (
+            lambda folder: (folder / PACKED_FILE).unlink(),
+            r"its weights are packed, but packed\.json",
+        ),
+        (change('"bits": 4', '"bits": 3'), r"do not belong together \(.*codes is \["),
+        (change('"names": [\n        "', '"names": [\n        "no.'), "is not told of"),
+        (change('"shared": {', '"shared": {"a": "b",'), r"\(no b\)"),
+        (change('"version": 1', '"version": 2'), "not of version 1"),
+    ],
+)
+def test_what_was_cut_or_changed_by_hand_is_told_before_a_weight_is_read(
+    packed, tmp_path, damage, said
+):
+    folder = shutil.copytree(packed, tmp_path / "copied")
+    damage(folder)
+    with pytest.raises(InputError, match=said):
+        replica_settings(str(folder), None, "nf4", tmp_path, batch_size=1)
+    with pytest.raises(InputError, match=said):
+        published(folder)
