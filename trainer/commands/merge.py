@@ -43,5 +43,5 @@ def merge(
         )
         return
     Console().print(merge_table(result))
-    typer.echo(f"{out}: merging changed exact match by {result.difference:+z.4f}")
+    typer.echo(result.sentence())
     tell_next(*evaluating_on_pairs_of(folder, out))

@@ -21,6 +21,8 @@ from shared.vqa.inputs.tokenizer_state import forget_last_texts
 from shared.vqa.loaded import LoadedModel
 from shared.vqa.names.model_names import quiet_transformers, resolve_model
 from shared.vqa.names.public_name import public_name
+from shared.vqa.packed.place import packed_folder
+from shared.vqa.packed.record import WEIGHTS
 from shared.vqa.quantization import Quantization
 from trainer.fitting.adapter import base_weight, lora_layers
 from trainer.fitting.record import RunRecord, require_record
@@ -49,18 +51,35 @@ class NotFinite(AboVqaError):
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """What was written, and exact match in [0, 1] by stage, on the adapter's held-out pairs."""
+    """What was written, and exact match in [0, 1] by stage, on the adapter's held-out pairs.
+
+    ``unpacked_from_bytes`` is the size of a packed base's weights where those that were written are
+    in 16 bits, else 0.
+    """
 
     folder: Path
     split: str
     pairs: int
     quantization: str
     exact_match: dict[str, float]
+    weights_bytes: int = 0
+    unpacked_from_bytes: int = 0
 
     @property
     def difference(self) -> float:
         """What merging changed: merged in 16 bits less base and adapter as they were trained."""
         return self.exact_match[MERGED] - self.exact_match[ADAPTER]
+
+    def sentence(self) -> str:
+        """Return what merging did: to the answers, and to a packed base's size."""
+        changed = f"{self.folder}: merging changed exact match by {self.difference:+z.4f}"
+        if not self.unpacked_from_bytes:
+            return changed
+        return (
+            f"{changed}; its weights take {self.weights_bytes / 1e6:.2f} MB, its packed base's "
+            f"{self.unpacked_from_bytes / 1e6:.2f}: an adapter that is trained with "
+            "lora.rounded = true is merged at the base's size"
+        )
 
 
 def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
@@ -83,7 +102,15 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
         for stage, held in (_HELD_PACKED if packed else _HELD).items():
             answerer = load_answerer(str(part), quantization=held)
             scores[stage] = exact_match_in(domain, answerer, _told(stage))
-        result = MergeResult(out, domain.split, len(domain.held_out), record.quantization, scores)
+        result = MergeResult(
+            out,
+            domain.split,
+            len(domain.held_out),
+            record.quantization,
+            scores,
+            weights_bytes=sum(file.stat().st_size for file in part.glob("*.safetensors")),
+            unpacked_from_bytes=0 if packed else _packed_bytes(record.base),
+        )
         card = merged_card(
             name=out.resolve().name,
             base=public_name(record.base),
@@ -102,6 +129,11 @@ def merge(adapter: Path, out: Path, images: Path | None = None) -> MergeResult:
         (part / "README.md").write_text(card, encoding="utf-8")
         carry_training_images(record.base, [adapter], part)
     return result
+
+
+def _packed_bytes(base: str) -> int:
+    folder = packed_folder(base)
+    return 0 if folder is None else (folder / WEIGHTS).stat().st_size
 
 
 def write_merged(adapter: Path, record: RunRecord, folder: Path) -> None:

@@ -15,13 +15,14 @@ from shared.program.cli import run_program
 from shared.vqa.adapting.adapter_files import TRAINING_RECORD
 from shared.vqa.families import load_answerer
 from shared.vqa.packed.layers import PackedEmbedding, PackedLinear
-from shared.vqa.packed.record import PACKED_FILE, packed_record, write_packed_record
+from shared.vqa.packed.record import PACKED_FILE, WEIGHTS, packed_record, write_packed_record
 from shared.vqa.quantization import Quantization
 from tests.models import SHAPE, save_packed_model, save_tiny_adapter, save_tiny_model
 from tests.trainer.recipes import fit_settings, write_data
 from trainer.__main__ import app
 from trainer.api import fit, quantize
 from trainer.fitting.record import RunRecord, write_record
+from trainer.merging.merge import merge
 from trainer.quantizing.measuring.measured import MEASURED_FILE, Measured
 
 BITS = "3.5"
@@ -97,6 +98,11 @@ def test_an_adapter_is_trained_on_it_from_what_was_rounded_off(made, data, tmp_p
     fit({**settings, "lora": {**settings["lora"], **lora}, "epochs": 1})
     record = json.loads((tmp_path / "adapter" / TRAINING_RECORD).read_text(encoding="utf-8"))
     assert record["quantization"] == "packed"
+    merged = merge(tmp_path / "adapter", tmp_path / "merged")
+    weights = [(each / WEIGHTS).stat().st_size for each in (tmp_path / "merged", made)]
+    assert [merged.weights_bytes, merged.unpacked_from_bytes] == weights
+    assert weights[0] > weights[1]
+    assert "merged at the base's size" in merged.sentence()
 
 
 @pytest.mark.slow
