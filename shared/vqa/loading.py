@@ -52,7 +52,7 @@ from shared.vqa.names.weights_revision import weights_revision
 from shared.vqa.packed.folder import read_packed_network, unpack
 from shared.vqa.packed.place import packed_folder, packed_record_of
 from shared.vqa.packed.whole import without_record
-from shared.vqa.quantization import Quantization, held_as
+from shared.vqa.quantization import Quantization, held_as, rounded_as
 
 PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BLIP = "BlipForQuestionAnswering"
@@ -163,7 +163,7 @@ def load_network(
     revision = _revision(source)
     for folder in folders:
         warn_of_another_base(folder, revision)
-        warn_of_another_format(folder, _rounded_as(model, quantization))
+        warn_of_another_format(folder, rounded_as(model, quantization))
     return LoadedModel(
         network=network,
         peft=peft,
@@ -176,11 +176,6 @@ def load_network(
         adapter_sha256=_digests(adapter, adapters or {}),
         foldings=_foldings(model, adapter, adapters or {}),
     )
-
-
-def _rounded_as(model: str, held: Quantization) -> Quantization:
-    """Return the format whose weights a network has: unpacked, they are still the packed ones."""
-    return held if packed_folder(model) is None else Quantization.PACKED
 
 
 def _frozen_network(

@@ -69,3 +69,14 @@ def held_as(model: str, asked: Quantization) -> Quantization:
             f"--quantize packed: {model} is not packed; `trainer quantize` makes such a model"
         )
     return Quantization.PACKED if is_packed and asked is not Quantization.NONE else asked
+
+
+def rounded_as(model: str, held: Quantization) -> Quantization:
+    """Return the format whose weights a model has: unpacked, they are still the packed ones.
+
+    Raises:
+        InputError: as ``packed_folder``.
+    """
+    from shared.vqa.packed.place import packed_folder  # noqa: PLC0415 - as above
+
+    return held if packed_folder(model) is None else Quantization.PACKED

@@ -14,6 +14,7 @@ from evaluator.runs.record import EvaluationRecord
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.records import Question
+from shared.vqa.quantization import Quantization, rounded_as
 
 MODEL_FILE: Final = "model.json"
 """Written before the first shard."""
@@ -31,7 +32,7 @@ def agree_on_model(
     """
     facts = asdict(fleet.facts())
     if record.service is None:
-        _warn_of_another_base(record, facts["revision"])
+        _warn_of_what_it_was_not_trained_on(record, facts["revision"])
     if not (folder / MODEL_FILE).is_file():
         effect = _effect(fleet, shards, record)
         changed = None if effect is None else asdict(effect)
@@ -50,13 +51,22 @@ def agree_on_model(
         )
 
 
-def _warn_of_another_base(record: EvaluationRecord, revision: str) -> None:
-    """Say where an adapter was trained on another base: a replica would where nobody reads it."""
-    # With it comes torch, which a model behind an address does without.
-    from shared.vqa.adapting.adapters import warn_of_another_base  # noqa: PLC0415
+def _warn_of_what_it_was_not_trained_on(record: EvaluationRecord, revision: str) -> None:
+    """Say where an adapter was trained on another base or in another format of it.
+
+    A replica would where nobody reads it.
+    """
+    # With them comes torch, which a model behind an address does without.
+    from shared.vqa.adapting.adapters import (  # noqa: PLC0415
+        warn_of_another_base,
+        warn_of_another_format,
+    )
 
     for adapter in _adapters(record):
         warn_of_another_base(Path(adapter), revision)
+        if record.model and record.quantization:
+            held = rounded_as(record.model, Quantization(record.quantization))
+            warn_of_another_format(Path(adapter), held)
 
 
 def _adapters(record: EvaluationRecord) -> list[str]:

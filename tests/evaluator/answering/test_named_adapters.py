@@ -9,9 +9,11 @@ import pytest
 from evaluator.__main__ import app
 from evaluator.answering.named_adapters import AdapterChoice, assign_domains, parse_adapters
 from evaluator.answering.replica import Replica
+from evaluator.answering.shards import Shard
 from evaluator.runs.folder import read_run
 from evaluator.runs.record import NamedAdapter
 from evaluator.runs.run import evaluate
+from evaluator.runs.sources.same_model import agree_on_model
 from shared.corpus import read_pairs, write_json, write_pairs
 from shared.errors import InputError
 from shared.program.cli import run_program
@@ -114,6 +116,21 @@ def test_an_adapter_that_makes_up_for_another_format_is_named(
     set_up_events()
     load_float(tiny_model, tmp_path / "adapter")
     assert ("adapter_of_another_format" in capsys.readouterr().err) is warned
+
+
+def test_a_run_names_the_other_format_where_its_replica_would_unheard(
+    tmp_path, tiny_model, pictures, adapters, capsys
+):
+    shutil.copytree(adapters["lamps"], tmp_path / "adapter")
+    write_json({"quantization": "hqq2"}, tmp_path / "adapter" / TRAINING_RECORD)
+    fleet = CountingFleet(settings_for(tiny_model, pictures[0]))
+    set_up_events()
+    for held, warned in (("hqq2", 0), ("nf4", 1)):
+        facts = {"model": str(tiny_model), "adapter": str(tmp_path / "adapter")}
+        record = evaluation_of(pictures[1], **facts, quantization=held).record
+        (tmp_path / held).mkdir()
+        agree_on_model(tmp_path / held, fleet, [Shard(0, ())], record)
+        assert capsys.readouterr().err.count("adapter_of_another_format") == warned
 
 
 def test_a_domain_survives_every_format(tmp_path, pairs):
