@@ -46,7 +46,7 @@ def require_format(
     Raises:
         InputError: a package or a GPU is missing, or a checkpoint is held in another format.
     """
-    asked = f"--quantize {quantization.value}"
+    asked, made = f"--quantize {quantization.value}", _made_by(config)
     missing = [
         name for name in _PACKAGES.get(quantization, ()) if importlib.util.find_spec(name) is None
     ]
@@ -55,10 +55,10 @@ def require_format(
         needs = " and ".join(
             [*(["a GPU"] if gpu else []), *(f"the package {name}" for name in missing)]
         )
-        raise InputError(
-            f"{asked}: needs {needs}, which this machine lacks; take nf4, int8 or hqq4"
-        )
-    made = _made_by(config)
+        way_out = "take nf4, int8 or hqq4"
+        if made:
+            way_out = f"give the model that {model} was made of, and {way_out}"
+        raise InputError(f"{asked}: needs {needs}, which this machine lacks; {way_out}")
     if quantization in _CHECKPOINTS and made != _CHECKPOINTS[quantization]:
         raise InputError(
             f"{asked}: {model} is no checkpoint that {quantization.value} made; give one, or "
@@ -67,9 +67,10 @@ def require_format(
     fitting = _MADE_BY.get(made, tuple(q for q, name in _CHECKPOINTS.items() if name == made))
     if made and quantization not in fitting:
         named = " or ".join(q.value for q in fitting)
+        so = f"ask for that (--quantize {named}) where there is the choice, or " if named else ""
         raise InputError(
-            f"{asked}: {model} is held in {made} already; "
-            + (f"give --quantize {named}" if named else "give the model that it was made of")
+            f"{model}: is held in {made} already, which cannot be had as {quantization.value}; "
+            f"{so}give the model that it was made of"
         )
 
 

@@ -63,11 +63,17 @@ def test_an_answer_does_not_depend_on_the_questions_beside_it(held, images):
     ("quantization", "made_by", "said"),
     [
         (Quantization.AO_INT4, "", "--quantize ao-int4: needs a GPU"),
-        (Quantization.GPTQ, "gptq", "--quantize gptq: needs a GPU"),
+        (Quantization.GPTQ, "", "which this machine lacks; take nf4"),
+        (Quantization.GPTQ, "gptq", "give the model that some/model was made of, and take nf4"),
         (Quantization.AUTOROUND, "auto-round", "--quantize autoround: needs a GPU"),
-        (Quantization.NF4, "gptq", "is held in gptq already; give --quantize gptq"),
-        (Quantization.HQQ4, "bitsandbytes", "already; give --quantize nf4 or int8"),
-        (Quantization.NF4, "awq", "already; give the model that it was made of"),
+        (
+            Quantization.NF4,
+            "gptq",
+            "as nf4; ask for that (--quantize gptq) where there is the choice",
+        ),
+        (Quantization.NONE, "gptq", "as none; ask for that (--quantize gptq) where"),
+        (Quantization.HQQ4, "bitsandbytes", "(--quantize nf4 or int8) where"),
+        (Quantization.NF4, "awq", "as nf4; give the model that it was made of"),
     ],
 )
 def test_a_format_that_cannot_be_had_here_is_refused_in_one_line(quantization, made_by, said):
