@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.corpus import read_json
-from shared.dataset.training_images import TrainingImages, read_training_images, together
+from shared.dataset.training_images import (
+    TRAINING_IMAGES,
+    TrainingImages,
+    read_training_images,
+    together,
+)
 from shared.onnx_vqa import MANIFEST, is_bundle
-from shared.vqa.names.model_names import resolve_model
+from shared.vqa.names.beside import beside_base
 
 
 @dataclass(frozen=True)
@@ -24,13 +29,15 @@ class KnownTraining:
 
 
 def known_training(model: str, adapters: Iterable[Path] = ()) -> KnownTraining:
-    """Read what lies beside a model's weights, where it is a folder, and beside its adapters'.
+    """Read what lies beside a model's weights, in a folder or on a hub, and beside its adapters'.
 
     Raises:
-        InputError: there is no such model folder, or a file is damaged.
+        InputError: there is no such model, or a file is damaged.
     """
     trained = list(adapters)
-    base = Path(model).expanduser() if is_bundle(model) else Path(resolve_model(model))
+    base = Path(model).expanduser()
+    if not is_bundle(model) and (listed := beside_base(model, TRAINING_IMAGES)):
+        base = listed.parent
     if is_bundle(model) and read_json(base / MANIFEST).get("adapter_sha256"):
         trained.append(base)
     images_of = {folder: read_training_images(folder) for folder in (base, *trained)}

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from evaluator.answering.replica_settings import replica_settings
+from shared.dataset.training_images import TrainingImages, write_training_images
 from shared.errors import InputError
 from shared.vqa.packed.place import packed_folder
 from shared.vqa.packed.record import PACKED_FILE, WEIGHTS
@@ -29,6 +30,7 @@ from shared.vqa.adapting.rounded_together import mark_rounded_together, require_
 from shared.vqa.families import load_answerer
 from shared.vqa.packed.place import packed_folder, packed_record_of
 from shared.vqa.quantization import Quantization
+from shared.vqa.trained_on import known_training
 from tests.fakes.hub import COMMIT
 from tests.models import QUESTIONS
 
@@ -46,6 +48,9 @@ assert given[0] == given[1]
 assert packed_record_of(name) == packed_record_of(str(folder))
 assert packed_folder("shop/plain") is None
 
+assert known_training(name).images == known_training(str(folder)).images
+assert known_training(name).images is not None
+
 adapter.mkdir()
 mark_rounded_together(adapter)
 said = []
@@ -62,6 +67,7 @@ assert len(said) == 1 and "another packed base than shop/small" in said[0], said
 @pytest.mark.slow
 def test_it_is_held_packed_and_answers_as_its_folder_does(tmp_path, tiny_model):
     small = save_packed_model(tmp_path / "shop/small", tiny_model, Quantization.HQQ4)
+    write_training_images(TrainingImages(sources=[{"name": "of the base"}]), small)
     (tmp_path / "shop/plain").mkdir()
     (tmp_path / "shop/plain/config.json").write_text("{}", encoding="utf-8")
     with serve_hub(tmp_path) as hub:
