@@ -114,7 +114,8 @@ def _parts(model: LoadedModel, images: Path, questions: list[Question]) -> dict[
     names = list(dict.fromkeys(question.filename for question in questions))
     names = names[: BATCH // QUESTIONS_PER_IMAGE]
     asked = [question for question in questions if question.filename in names]
-    rows = token_lists(model.tokenizer, [question.text for question in asked], 128)
+    texts = model.asked([question.text for question in asked])
+    rows = token_lists(model.tokenizer, texts, 128)
     packed = pack(rows, [names.index(question.filename) for question in asked], model.device)
     with ThreadPoolExecutor(ImageFolder.reads_at_once) as threads:
         times = [stopwatch()]
@@ -145,7 +146,8 @@ def _report_loop(
         pixels = pixel_values(
             model.image_processor, [open_image(images / row.filename) for row in rows]
         )
-        tokens = model.tokenizer([row.text for row in rows], padding=True, return_tensors="pt")
+        asked = model.asked([row.text for row in rows])
+        tokens = model.tokenizer(asked, padding=True, return_tensors="pt")
         said = model.blip.generate(
             input_ids=tokens["input_ids"],
             attention_mask=tokens["attention_mask"],

@@ -136,11 +136,12 @@ def _report_loop(adapter: NewAdapter, pairs: list[QAPair], pictures: Path) -> li
         pixels_BCHW = pixel_values(
             model.image_processor, [open_image(pictures / row.filename) for row in rows]
         )
+        questions = model.asked([row.question for row in rows])
         answers = answer_batch(model.tokenizer, [row.answer for row in rows], ids, MAX_TOKENS)
         loss = answer_loss_sum(
             blip,
             encode_images(blip, pixels_BCHW),
-            question_batch(model.tokenizer, [row.question for row in rows], ids, MAX_TOKENS),
+            question_batch(model.tokenizer, questions, ids, MAX_TOKENS),
             answers,
         ) / answer_token_count(answers)
         loss.backward()
