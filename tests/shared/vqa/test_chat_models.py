@@ -154,6 +154,19 @@ def test_more_questions_than_there_is_room_for_wait(folders, scenes):
     assert [answer.text for answer in some] == [answer.text for answer in together[100:130]]
 
 
+def test_questions_of_other_lengths_go_through_the_network_together(folders, scenes, monkeypatch):
+    answerer = load(folders("llava"), instruction=BARE)
+    memory = answerer.remember([answerer.prepare(image) for image in scenes[:2]])
+    passes = []
+    of_group = memory._of_group
+    monkeypatch.setattr(
+        memory, "_of_group", lambda group, own: passes.append(own) or of_group(group, own)
+    )
+    asked = [(at % 2, "what" + " is" * at) for at in range(10)]
+    answers(answerer, memory, asked)
+    assert [sum(map(len, own.values())) for own in passes] == [10]
+
+
 @pytest.mark.parametrize("name", ["gemma3", "qwen2_5_vl"])
 def test_answers_do_not_depend_on_how_many_pictures_fit(folders, scenes, name):
     answerer = load(folders(name), instruction=BARE)

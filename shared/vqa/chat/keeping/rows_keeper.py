@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
 
 from transformers import PreTrainedModel
@@ -176,12 +177,17 @@ class RowsKeeper(Keeper):
     ) -> Iterator[dict[int, dict[int, tuple[int, ...]]]]:
         """Yield questions of each picture in parts for which there is room behind the prefixes."""
         waiting = {picture: list(own.own.items()) for picture, own in questions.items() if own.own}
-        longest = max((len(row) for own in waiting.values() for _, row in own), default=0)
         room = group.shelf.length - max(group.lengths)
-        each = max(1, room // (longest + self.shared.max_new_tokens))
         while waiting:
-            yield {picture: dict(own[:each]) for picture, own in waiting.items()}
-            waiting = {picture: own[each:] for picture, own in waiting.items() if own[each:]}
+            counts = {picture: self._fitting(own, room) for picture, own in waiting.items()}
+            yield {picture: dict(own[: counts[picture]]) for picture, own in waiting.items()}
+            left = {picture: own[counts[picture] :] for picture, own in waiting.items()}
+            waiting = {picture: own for picture, own in left.items() if own}
+
+    def _fitting(self, own: Sequence[tuple[int, tuple[int, ...]]], room: int) -> int:
+        """Return for how many of a picture's questions there is room, one at least."""
+        needed = accumulate(len(row) + self.shared.max_new_tokens for _, row in own)
+        return max(1, sum(places <= room for places in needed))
 
     def _of_group(
         self, group: _Group, own: Mapping[int, Mapping[int, tuple[int, ...]]]
