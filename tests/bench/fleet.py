@@ -3,10 +3,11 @@
 Each replica has one core and one thread; without being held to its core, one replica would decode
 images on the other core meanwhile. What is timed is the answering of a run that is cut as users'
 runs are, by replicas that have loaded their model: Ray's start and the loading are not in it. What
-keeps two from being twice one is, by CPU time, Ray's own processes and the driver, 0.04 of a core
-(one replica leaves them the other core), what two cores take from each other, and at the end one
-shard at most, for which the other waits. The ceiling is what two processes reach that know of no
-Ray, each with half of the shards: what two cores take from each other is in it.
+keeps two from being twice one is Ray's own processes and the driver, 0.04 of a core by CPU time
+(one replica leaves them the other core), 2 to 3 ms between two shards, what two cores take from
+each other, and at the end one shard at most, for which the other waits. The ceiling is what two
+processes reach that know of no Ray, each with half of the shards: what two cores take from each
+other is in it.
 
 The reference of the hand-over is the time that the same shard takes a replica, so that its ratio
 is how many shards could be handed over meanwhile: more than 33 means that Ray costs less than 3 %.
