@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.program.versions import installed_versions
+from tests.bench.bounds import BOUNDS, SEEN
 from tests.bench.builds import ROOT
 from tests.bench.measure import Comparison, Taken, Target
 
@@ -90,6 +91,8 @@ def page(kept: Mapping[str, Sequence[Mapping[str, Any]]], sections: Mapping[str,
             parts.append("\nNot run at this commit.\n")
             continue
         parts.append(f"\n{_told(records[0])}\n\n{_table(records)}")
+        if name in BOUNDS:
+            parts.append(f"\nBounded by {BOUNDS[name]} (seen on {SEEN})\n")
     return "".join(parts)
 
 
