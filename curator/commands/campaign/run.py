@@ -183,7 +183,10 @@ def run(
     print(f"{progress.sentence()}; {stopwatch() - started:.1f} s")
     if words := _left_out_words(ledger):
         print(f"left out of the catalogue: {words}")
-    tell_next("curator", "export", "--ledger", ledger, "--out", "dataset")
+    if limit is not None and progress.pending:
+        tell_next(*run_words(context, but="limit"))
+    else:
+        tell_next("curator", "export", "--ledger", ledger, "--out", "dataset")
 
 
 def _left_out_words(ledger: Path) -> str:

@@ -70,6 +70,13 @@ async def test_what_is_typed_comes_before_the_file(filed):
     assert (await campaign.status())["questions"] == 2
 
 
+async def test_while_images_wait_a_limited_run_names_itself_without_the_limit(filed):
+    _, file = filed
+    options = ("--questions", "2", "--limit", "5")
+    result = await ended(await start_process("run", str(file), *options))
+    assert result.err.splitlines()[-1] == f"next: curator run {file} --questions 2"
+
+
 def test_every_option_of_a_run_has_its_key_or_a_reason_against_it():
     parameters = set(inspect.signature(run).parameters) - {"context", "file"} - _ONCE.keys()
     assert {key.parameter for key in _keys_of(run).values()} == parameters
