@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
-from shared.vqa.adapting.adapter_base import BASE_FOLDER, base_folder
 from shared.vqa.adapting.adapter_files import TRAINING_RECORD, require_adapter
+from shared.vqa.names.base_place import BASE_FOLDER, base_folder, place_of_base
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 
 DATASET = "dataset"
@@ -35,16 +34,9 @@ class RunRecord:
     best_epoch: int
 
 
-def relative_place(path: Path, adapter: Path) -> str:
-    """Return ``path`` as seen from the adapter's folder."""
-    return os.path.relpath(path.resolve(), adapter.resolve())
-
-
 def write_record(record: RunRecord, adapter: Path) -> None:
     """Write the record whole or not at all, with where the base lies if that is a folder."""
-    lies = {BASE_FOLDER: relative_place(Path(record.base).expanduser(), adapter)}
-    is_folder = record.base != EMBEDDED_MODEL and Path(record.base).expanduser().is_dir()
-    write_json(asdict(record) | (lies if is_folder else {}), adapter / TRAINING_RECORD)
+    write_json(asdict(record) | place_of_base(record.base, adapter), adapter / TRAINING_RECORD)
 
 
 def finished_run(adapter: Path) -> RunRecord | None:

@@ -16,6 +16,7 @@ from shared.files.atomic import atomic_path
 from shared.program.reporting.event_log import EventLog
 from shared.program.stopping import StopSignal
 from shared.program.versions import installed_versions
+from shared.vqa.names.base_place import relative_place
 from shared.vqa.names.public_name import public_name
 from trainer.data.batches import Batches
 from trainer.data.dataset import SplitPairs
@@ -23,7 +24,7 @@ from trainer.data.heldout import held_out_exact_match
 from trainer.fitting.card import AdapterFacts, adapter_card
 from trainer.fitting.lessons import PairLessons
 from trainer.fitting.preparation import Preparation
-from trainer.fitting.record import DATASET, RunRecord, relative_place, write_record
+from trainer.fitting.record import DATASET, RunRecord, write_record
 from trainer.fitting.training_log import TrainingLog
 from trainer.recipe.recipe import FitRecipe
 from trainer.recipe.schedule import warmup_steps

@@ -17,9 +17,10 @@ from shared.hub.figures import CardFigure
 from shared.records import QAPair, Split
 from shared.vqa.answerer import Answerer
 from shared.vqa.families import load_answerer
+from shared.vqa.names.base_place import relative_place
 from shared.vqa.names.public_name import public_name
 from shared.vqa.quantization import Quantization
-from trainer.fitting.record import DATASET, RunRecord, relative_place, require_record, write_record
+from trainer.fitting.record import DATASET, RunRecord, require_record, write_record
 from trainer.learners.families import learner_class
 from trainer.merging.cards import fused_card
 from trainer.merging.carrying import carry_training_images

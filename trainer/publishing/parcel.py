@@ -18,6 +18,7 @@ from shared.hub.model_card import (
 )
 from shared.hub.parcel import CARD_FILE, EVALUATION_FOLDER, Kind, Parcel
 from shared.vqa.adapting.adapter_files import ADAPTER_CONFIG
+from shared.vqa.names.base_place import BASE_FOLDER
 from shared.vqa.names.public_name import public_name
 from shared.vqa.packed.record import PACKED_FILE
 from trainer.publishing.folder import Published, published
@@ -74,6 +75,7 @@ def _packed_record(files: Published) -> dict[str, bytes]:
     if path is None:
         return {}
     record = read_json(path)
+    record.pop(BASE_FOLDER, None)
     record["base"] = record.get("base") and public_name(str(record["base"]))
     return {PACKED_FILE: json.dumps(record, indent=2).encode()}
 

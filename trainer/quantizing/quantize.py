@@ -218,7 +218,7 @@ def _written(
         # With an adapter merged in, no model has the exact weights.
         base = order.model if order.adapter is None else ""
         record = PackedRecord(parts, shared, base, trained.revision, order.method.value)
-        write_packed_record(record, folder)
+        write_packed_record(record, folder, order.out)
         save_beside_weights(trained, folder)
         adapters = [] if order.adapter is None else [order.adapter]
         carry_training_images(order.model, adapters, folder)

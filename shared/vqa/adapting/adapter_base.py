@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
 
 from shared.corpus import read_json
 from shared.errors import InputError
@@ -14,10 +13,8 @@ from shared.vqa.adapting.adapter_files import (
     TRAINING_RECORD,
     require_adapter,
 )
+from shared.vqa.names.base_place import base_folder
 from shared.vqa.names.model_names import resolve_model
-
-BASE_FOLDER: Final = "base_folder"
-"""In an adapter's record: where its base lies, as seen from the adapter, if it is a folder."""
 
 
 def model_or_base(model: str, adapters: Sequence[Path]) -> str:
@@ -46,21 +43,6 @@ def model_or_base(model: str, adapters: Sequence[Path]) -> str:
             "found here; give --model"
         ) from error
     return base
-
-
-def base_folder(adapter: Path, record: Mapping[str, Any]) -> str:
-    """Return the folder of an adapter's base by ``record``, or nothing if no model lies there.
-
-    The record has it as seen from the adapter's folder, so that both may move together.
-    """
-    place = record.get(BASE_FOLDER)
-    if not isinstance(place, str) or not place:
-        return ""
-    folder = (adapter.resolve() / place).resolve()
-    if not (folder / "config.json").is_file():
-        return ""
-    here = Path.cwd()
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def _named_base(adapter: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from shared.corpus import read_json, write_json
 from shared.errors import InputError
 from shared.value_class import value_class
+from shared.vqa.names.base_place import BASE_FOLDER, base_folder, place_of_base
 
 PACKED_FILE: Final = "packed.json"
 WEIGHTS: Final = "model.safetensors"
@@ -43,7 +44,7 @@ class PackedRecord:
     """The packed parts of a model, and what it was made of.
 
     ``shared`` has the names of tensors that are stored under another's. ``base`` is a model that
-    has the exact weights, with its revision: a folder as it was given, or a hub id.
+    has the exact weights, with its revision: where its folder lies now, or a hub id.
     """
 
     parts: tuple[PackedPart, ...]
@@ -53,9 +54,11 @@ class PackedRecord:
     method: str
 
 
-def write_packed_record(record: PackedRecord, folder: Path) -> None:
-    """Write the record beside the weights."""
-    write_json({"version": _VERSION, **asdict(record)}, folder / PACKED_FILE)
+def write_packed_record(record: PackedRecord, folder: Path, kept_in: Path | None = None) -> None:
+    """Write the record beside the weights in ``folder``, which will be renamed to ``kept_in``."""
+    place = place_of_base(record.base, kept_in or folder)
+    content = {"version": _VERSION, **asdict(record), **place}
+    write_json(content, folder / PACKED_FILE)
 
 
 def packed_record(folder: Path) -> PackedRecord | None:
@@ -74,7 +77,10 @@ def packed_record(folder: Path) -> PackedRecord | None:
         )
     try:
         shared = {str(name): str(other) for name, other in content["shared"].items()}
-        return PackedRecord(**{**content, "parts": _parts(content["parts"]), "shared": shared})
+        base = base_folder(folder, content) or content["base"]
+        own = {name: value for name, value in content.items() if name != BASE_FOLDER}
+        read = {"parts": _parts(content["parts"]), "shared": shared, "base": base}
+        return PackedRecord(**{**own, **read})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a record of packed weights ({error!r})") from error
 

@@ -1,6 +1,7 @@
 """An adapter that is rounded together with its packed base: trained, refused, merged."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -165,7 +166,9 @@ def test_the_mark_and_the_record_of_packed_weights_go_where_the_weights_go(
     assert ROUNDED_TOGETHER in published(marked).files
     assert {"packed.json", "model.safetensors"} <= published(packed).files.keys()
     sent = json.loads(model_parcel(packed, "owner/small", None, "mit").files["packed.json"])
-    assert sent == json.loads((packed / "packed.json").read_bytes()) | {"base": tiny_model.name}
+    kept = json.loads((packed / "packed.json").read_bytes())
+    assert kept.pop("base_folder") == os.path.relpath(tiny_model.resolve(), packed.resolve())
+    assert sent == kept | {"base": tiny_model.name}
     plain = save_tiny_adapter(tmp_path / "plain", tiny_model)
     digest = adapter_digest(plain)
     (plain / ROUNDED_TOGETHER).write_text(json.dumps({}), encoding="utf-8")

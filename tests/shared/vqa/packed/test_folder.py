@@ -1,6 +1,7 @@
 """A folder of packed weights: every command loads it, and holds it so unless told otherwise."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -136,3 +137,21 @@ def test_a_record_that_claims_more_than_any_machine_has_is_one_line(copied):
     write_packed_record(replace(record, parts=(huge, *record.parts[1:])), copied)
     with pytest.raises(InputError, match="do not belong together"):
         load_answerer(str(copied), device=CPU)
+
+
+def test_the_base_is_found_from_anywhere_and_after_both_moved(folder, tmp_path, monkeypatch):
+    there = tmp_path / "there"
+    for name in ("exact", "packed", "part"):
+        (there / name).mkdir(parents=True)
+    (there / "exact" / "config.json").write_text("{}")
+    monkeypatch.chdir(there)
+    record = replace(packed_record(folder), base="exact")
+    write_packed_record(record, Path("part"), Path("packed"))
+    Path("part", PACKED_FILE).rename(Path("packed", PACKED_FILE))
+    assert packed_record(Path("packed")) == record
+    monkeypatch.chdir(tmp_path)
+    assert packed_record(there / "packed").base == "there/exact"
+    there.rename(tmp_path / "moved")
+    assert packed_record(Path("moved", "packed")).base == "moved/exact"
+    Path("moved", "exact").rename(tmp_path / "gone")
+    assert packed_record(Path("moved", "packed")).base == "exact"
