@@ -61,8 +61,17 @@ def augment(
 
     A share of them, ``mirrored``, is turned left to right as well.
     """
-    count = len(pictures_NCHW)
-    zoom = random.uniform(0.75, 1.05, count)
+    return cut_out(pictures_NCHW, crops(len(pictures_NCHW), random, mirrored), shape)
+
+
+def crops(
+    count: int, random: np.random.Generator, mirrored: float, closest: float = 0.75
+) -> torch.Tensor:
+    """Draw what to zoom and shift pictures by, ``(N, 2, 3)``; a share is mirrored as well.
+
+    ``closest`` is the smallest side of what is cut out, as a share of a picture's.
+    """
+    zoom = random.uniform(closest, 1.05, count)
     stretch = np.exp(random.uniform(-0.1, 0.1, count))
     mirror = np.where(random.random(count) < mirrored, -1.0, 1.0)
     theta = np.zeros((count, 2, 3), dtype=np.float32)
@@ -71,6 +80,14 @@ def augment(
     slack = np.maximum(0.05, 1 - zoom)
     theta[:, 0, 2] = random.uniform(-1, 1, count) * slack
     theta[:, 1, 2] = random.uniform(-1, 1, count) * slack
-    grid = affine_grid(torch.from_numpy(theta), [count, 3, *shape], align_corners=False)
+    return torch.from_numpy(theta)
+
+
+def cut_out(
+    pictures_NCHW: torch.Tensor, theta_N23: torch.Tensor, shape: tuple[int, int]
+) -> torch.Tensor:
+    """Return what ``crops`` drew of uint8 pictures, ``(N, C, *shape)`` in [0, 1]."""
+    size = [len(pictures_NCHW), pictures_NCHW.shape[1], *shape]
+    grid = affine_grid(theta_N23, size, align_corners=False)
     pictures = pictures_NCHW.float() / 255
     return grid_sample(pictures, grid, padding_mode="border", align_corners=False)

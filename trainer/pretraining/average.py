@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import copy
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import torch
 from torch import nn
-from transformers import BlipForQuestionAnswering
 
 _SLOW_START: Final = 10
 """Steps after which the average still moves by half."""
 
 
-class WeightAverage:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class WeightAverage(Generic[Network]):
     """Exponential moving average of a model's weights (Polyak and Juditsky 1992)."""
 
-    def __init__(self, model: BlipForQuestionAnswering, decay: float) -> None:
+    def __init__(self, model: Network, decay: float) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
         self._decay = decay
 

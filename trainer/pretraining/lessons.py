@@ -5,6 +5,7 @@ Images are augmented (crop, zoom, and mirrored where the recipe says so).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -58,6 +59,14 @@ class AskedPictures:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """The images of a step, by their numbers in the gallery, and its random numbers."""
+
+    images_N: torch.Tensor
+    random: np.random.Generator
+
+
+@dataclass(frozen=True)
 class PictureLessons:
     """Shuffled, augmented batches out of a gallery, each step's a function of seed and step."""
 
@@ -74,10 +83,59 @@ class PictureLessons:
 
     def micro_batches(self, step: int) -> list[AskedPictures]:
         """Return the one batch of a step, counted from 0 over all epochs."""
+        draw, shape = self.draw(step), self.recipe.shape
+        pixels_NCHW = augment(
+            self.gallery.pictures_NCHW[draw.images_N],
+            (shape.image_size, shape.image_size),
+            draw.random,
+            self.recipe.mirrored,
+        )
+        asked = self.asked(draw, self.recipe.questions_per_image)
+        return [
+            AskedPictures(
+                model=self.model,
+                recipe=self.recipe,
+                pixels_NCHW=self.normalised(pixels_NCHW),
+                image_of_B=torch.tensor([position for position, _ in asked]),
+                questions=self.heard([pair.question for _, pair in asked]),
+                answers=self.said([pair.answer for _, pair in asked]),
+            )
+        ]
+
+    def draw(self, step: int) -> Draw:
+        """Return the images of a step, counted from 0 over all epochs."""
         epoch, index = divmod(step, self.steps_per_epoch)
         size = self.recipe.images_per_batch
-        images = self._order(epoch)[index * size : (index + 1) * size]
-        return [self._batch(images, np.random.default_rng((self.recipe.seed, epoch, index)))]
+        images_N = self._order(epoch)[index * size : (index + 1) * size]
+        random = np.random.default_rng((self.recipe.seed, epoch, index))
+        return Draw(torch.from_numpy(images_N), random)
+
+    def asked(self, draw: Draw, count: int) -> list[tuple[int, QAPair]]:
+        """Draw so many questions of each image; return them with its position."""
+        asked: list[tuple[int, QAPair]] = []
+        for position, image in enumerate(draw.images_N.tolist()):
+            pairs = self.gallery.questions[image]
+            chosen = draw.random.permutation(len(pairs))[:count]
+            asked.extend((position, pairs[index]) for index in chosen)
+        return asked
+
+    def heard(self, questions: Sequence[str]) -> TokenBatch:
+        """Return questions as the model hears them."""
+        folded = [QUESTIONS.fold(question) for question in questions]
+        ids, length = token_ids(self.model.config), self.recipe.shape.max_text_tokens
+        return question_batch(self.processor.tokenizer, folded, ids, length)
+
+    def said(self, answers: Sequence[str]) -> AnswerBatch:
+        """Return answers as the model has to say them."""
+        ids, length = token_ids(self.model.config), self.recipe.shape.max_text_tokens
+        return answer_batch(self.processor.tokenizer, answers, ids, length)
+
+    def normalised(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
+        """Return pixels in [0, 1] as the model's image processor normalises them."""
+        rules = self.processor.image_processor
+        mean = torch.tensor(rules.image_mean).view(1, 3, 1, 1)
+        deviation = torch.tensor(rules.image_std).view(1, 3, 1, 1)
+        return (pixels_NCHW - mean) / deviation
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:
@@ -85,32 +143,3 @@ class PictureLessons:
             self._orders.clear()
             self._orders[epoch] = random.permutation(len(self.gallery.questions))
         return self._orders[epoch]
-
-    def _batch(self, images: np.ndarray, random: np.random.Generator) -> AskedPictures:
-        shape = self.recipe.shape
-        pictures_NCHW = self.gallery.pictures_NCHW[torch.from_numpy(images)]
-        pixels_NCHW = augment(
-            pictures_NCHW, (shape.image_size, shape.image_size), random, self.recipe.mirrored
-        )
-        asked: list[tuple[int, QAPair]] = []
-        for position, image in enumerate(images):
-            pairs = self.gallery.questions[image]
-            chosen = random.permutation(len(pairs))[: self.recipe.questions_per_image]
-            asked.extend((position, pairs[index]) for index in chosen)
-        tokenizer, ids = self.processor.tokenizer, token_ids(self.model.config)
-        questions = [QUESTIONS.fold(pair.question) for _, pair in asked]
-        answers = [pair.answer for _, pair in asked]
-        return AskedPictures(
-            model=self.model,
-            recipe=self.recipe,
-            pixels_NCHW=self._normalised(pixels_NCHW),
-            image_of_B=torch.tensor([position for position, _ in asked]),
-            questions=question_batch(tokenizer, questions, ids, shape.max_text_tokens),
-            answers=answer_batch(tokenizer, answers, ids, shape.max_text_tokens),
-        )
-
-    def _normalised(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
-        rules = self.processor.image_processor
-        mean = torch.tensor(rules.image_mean).view(1, 3, 1, 1)
-        deviation = torch.tensor(rules.image_std).view(1, 3, 1, 1)
-        return (pixels_NCHW - mean) / deviation

@@ -21,6 +21,7 @@ from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.pretraining.card import PretrainedFacts, pretrained_card
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.run import ModelRun, exact_match_of
+from trainer.pretraining.teaching.teacher import load_teacher
 from trainer.training.checkpoint import fingerprint_of, require_own, sole_run
 from trainer.training.run_files import CHECKPOINT
 
@@ -52,18 +53,22 @@ def make_model(
 
     Raises:
         InputError: the data or images cannot be used, or ``out`` holds a model or something else,
-            or this run unfinished and ``resume`` is not set.
+            or this run unfinished and ``resume`` is not set; or its teacher is not installed.
         NonFiniteGradient: training diverged; the last good state is saved.
         OutOfMemory: the message names the setting to lower.
         StoppedForNow: ``stop`` was requested; the state is saved.
     """
     settle_folder(recipe.out)
     _require_place(recipe.out)
+    # What is missing is told before thousands of pictures are looked at.
+    teacher = load_teacher(recipe.teaching.teacher) if recipe.teaching.teacher else None
     pairs = recipe_pairs(recipe)
     settings = recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
     fingerprint = fingerprint_of(settings, pairs_digest(pairs.everything))
     require_own(recipe.out / CHECKPOINT, fingerprint, resume=resume)
-    run = ModelRun(recipe, pairs, fingerprint=fingerprint, stop=stop or StopSignal())
+    run = ModelRun(
+        recipe, pairs, fingerprint=fingerprint, stop=stop or StopSignal(), teacher=teacher
+    )
     with sole_run(recipe.out):
         run.start(resume=resume)
         run.train()

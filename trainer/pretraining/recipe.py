@@ -30,6 +30,51 @@ class Shape(Settings):
     dropout: float = Field(0.1, ge=0, lt=1, description="while training")
 
 
+class Teaching(Settings):
+    """What a classifier of pictures teaches before the model answers by itself."""
+
+    teacher: str = Field(
+        "",
+        description="a classifier of pictures that shows the model what to see, by its name in "
+        "`trainer/pretraining/teaching/teachers.toml`; none where it is empty",
+        examples=["efficientnet-lite0"],
+    )
+    advising_epochs: int = Field(
+        14, gt=0, description="of an advisor that learns to answer by what the teacher sees"
+    )
+    seeing_epochs: int = Field(
+        30, gt=0, description="of the model's own tower, which is to see what the teacher sees"
+    )
+    closest: float = Field(
+        0.55, gt=0, le=1, description="smallest side of what is cut out of a picture, of its own"
+    )
+    advice: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="share of an answer's first word piece that the advisor decides",
+    )
+    further_questions: int = Field(
+        3,
+        ge=0,
+        description="besides questions_per_image, that were asked of images which look alike, and "
+        "that the advisor answers",
+    )
+    seeing_weight: float = Field(
+        0.3, ge=0, description="of what the tower sees amiss, while the model learns to answer"
+    )
+    whole_weight: float = Field(
+        0.3, ge=0, description="of what it sees amiss of pictures as a whole, beside their places"
+    )
+
+    @property
+    def epochs(self) -> int:
+        """Epochs before the model learns to answer by itself."""
+        if not self.teacher:
+            return 0
+        return self.advising_epochs + self.seeing_epochs
+
+
 class PretrainRecipe(Settings):
     """Everything that decides what `trainer pretrain` makes."""
 
@@ -48,9 +93,12 @@ class PretrainRecipe(Settings):
     start_from: str = Field(
         "",
         description="model folder to go on from, with its vocabulary and `shape`, of which "
-        "image_size and dropout may differ; the images that it learned from fill the training "
-        "split first",
+        "image_size, patch_size and dropout may differ, and vision_layers be more; the images that "
+        "it learned from fill the training split first",
         examples=["blip-vqa-tiny"],
+    )
+    texts_anew: bool = Field(
+        default=False, description="take the tower of `start_from` alone, and random text weights"
     )
     epochs: int = Field(30, gt=0, description="passes over the training images")
     images_per_batch: int = Field(64, gt=0, description="images of a step, each encoded once")
@@ -74,7 +122,13 @@ class PretrainRecipe(Settings):
     learning_rate: float = Field(
         1e-3, gt=0, lt=LARGEST_RATE, description="AdamW's peak rate, falling as a cosine"
     )
-    weight_decay: float = Field(0.05, ge=0, description="AdamW's decay of the weights")
+    weight_decay: float = Field(0.05, ge=0, description="decay of the weights")
+    muon_times: float = Field(
+        0.0,
+        ge=0,
+        description="Muon's rate for the matrices of all layers, in times of learning_rate; "
+        "AdamW takes these too where it is 0",
+    )
     warmup_fraction: float = Field(0.05, ge=0, lt=1, description="share of all optimiser steps")
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="share of each target that all word pieces get"
@@ -94,3 +148,4 @@ class PretrainRecipe(Settings):
         SplitRecipe(), description="by product, for data without a split of their own"
     )
     shape: Shape = Field(Shape(), description="sizes of the model")
+    teaching: Teaching = Field(Teaching(), description="by a classifier of pictures")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch import nn
 from transformers import BlipForQuestionAnswering, BlipProcessor
 
 from shared.dataset.folder import write_dataset
@@ -27,11 +28,16 @@ from trainer.data.gallery import ZOOM_MARGIN, load_gallery
 from trainer.data.heldout import held_out_exact_match, seen_anew
 from trainer.pretraining.average import WeightAverage
 from trainer.pretraining.lessons import QUESTIONS, PictureLessons
+from trainer.pretraining.optimizer import optimizer_of
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.scratch import new_model, new_processor, train_tokenizer
 from trainer.pretraining.starting import continued_model
+from trainer.pretraining.teaching.beginning import taught_by
+from trainer.pretraining.teaching.lessons import TaughtLessons
+from trainer.pretraining.teaching.stages import Stage, StagedOptimization, stage_at, stages_of
+from trainer.pretraining.teaching.teacher import Teacher
 from trainer.recipe.schedule import Schedule
-from trainer.training.loop import Optimization, StepReport
+from trainer.training.loop import StepReport
 from trainer.training.run import Course, Keeping, Run
 
 log = EventLog(__name__)
@@ -43,17 +49,32 @@ class ModelRun(Run[None]):
     """A run that writes a model to the recipe's ``out`` in float16, whole and at its end."""
 
     def __init__(
-        self, recipe: PretrainRecipe, pairs: SplitPairs, *, fingerprint: str, stop: StopSignal
+        self,
+        recipe: PretrainRecipe,
+        pairs: SplitPairs,
+        *,
+        fingerprint: str,
+        stop: StopSignal,
+        teacher: Teacher | None = None,
     ) -> None:
         self._recipe, self._pairs = recipe, pairs
         self._model, self._processor = _new_network(recipe, pairs)
-        self._average = WeightAverage(self._model, recipe.average_decay)
         self._losses: list[float] = []
         side = round(recipe.shape.image_size * ZOOM_MARGIN)
+        side = side if teacher is None else max(side, teacher.side)
         gallery = load_gallery(pairs.train, recipe.images, side)
+        lessons: PictureLessons | TaughtLessons
         lessons = PictureLessons(self._model, self._processor, gallery, recipe)
+        self._network: nn.Module = self._model
+        self._average: WeightAverage[Any]
+        if teacher is None:
+            self._average = WeightAverage(self._model, recipe.average_decay)
+            self._kept: BlipForQuestionAnswering = self._average.model
+        else:
+            self._network, self._average, lessons = taught_by(teacher, lessons)
+            self._kept = self._average.model.model
         super().__init__(
-            _course(self._model, lessons, recipe),
+            _course(self._network, lessons, recipe),
             Keeping(recipe.out, lessons.steps_per_epoch, fingerprint),
             stop,
         )
@@ -71,7 +92,7 @@ class ModelRun(Run[None]):
         with replaced_folder(self._recipe.out) as part:
             # Half the size, and 4 bits are coarser still.
             with quiet_transformers():
-                self._average.model.half().save_pretrained(part)
+                self._kept.half().save_pretrained(part)
             forget_last_texts(self._processor.tokenizer)
             self._processor.save_pretrained(part)
             write_folding(QUESTIONS, part)
@@ -111,7 +132,7 @@ class ModelRun(Run[None]):
 
     def _networks_weights(self) -> dict[str, torch.Tensor]:
         """Return the weights of the model and of its average; those that are shared once."""
-        networks = {"model": self._model, "average": self._average.model}
+        networks = {"model": self._network, "average": self._average.model}
         return {
             f"{of}.{name}": weight.detach()
             for of, network in networks.items()
@@ -119,15 +140,18 @@ class ModelRun(Run[None]):
         }
 
     def _keep_step(self, report: StepReport) -> None:
-        self._average.update(self._model, report.step)
+        self._average.update(self._network, report.step)
         self._losses.append(report.loss)
 
     def _keep_epoch(self, epoch: int, report: StepReport) -> None:
         del report
-        log.info("epoch_done", epoch=epoch, loss=round(sum(self._losses) / len(self._losses), 4))
+        stage = stage_at(self._recipe, epoch - 1)
+        loss = round(sum(self._losses) / len(self._losses), 4)
+        log.info("epoch_done", epoch=epoch, stage=stage.value, loss=loss)
         self._losses.clear()
-        if epoch % self._recipe.evaluate_every_epochs == 0:
-            model = _in_memory(self._average.model, self._processor)
+        # Before, the model does not see by itself.
+        if stage is Stage.ANSWERING and epoch % self._recipe.evaluate_every_epochs == 0:
+            model = _in_memory(self._kept, self._processor)
             score = exact_match_of(model, self._recipe.images, self._pairs.validation)
             log.info("held_out", epoch=epoch, exact_match=round(score, 4))
 
@@ -143,38 +167,29 @@ def _new_network(
 ) -> tuple[BlipForQuestionAnswering, BlipProcessor]:
     torch.manual_seed(recipe.seed)
     if recipe.start_from:
-        return continued_model(recipe.start_from, recipe.shape)
+        return continued_model(recipe.start_from, recipe.shape, texts_anew=recipe.texts_anew)
     texts = [text for pair in pairs.train for text in (QUESTIONS.fold(pair.question), pair.answer)]
     tokenizer = train_tokenizer(texts, recipe.shape)
     return new_model(recipe.shape, tokenizer), new_processor(recipe.shape, tokenizer)
 
 
 def _course(
-    model: BlipForQuestionAnswering, lessons: PictureLessons, recipe: PretrainRecipe
+    network: nn.Module, lessons: PictureLessons | TaughtLessons, recipe: PretrainRecipe
 ) -> Course:
-    total = recipe.epochs * lessons.steps_per_epoch
-    settings = Optimization(
+    steps = tuple(epochs * lessons.steps_per_epoch for epochs in stages_of(recipe).values())
+    settings = StagedOptimization(
         learning_rate=recipe.learning_rate,
         schedule=Schedule.COSINE,
         weight_decay=recipe.weight_decay,
-        warmup_steps=max(1, int(total * recipe.warmup_fraction)),
-        total_steps=total,
+        warmup_steps=0,
+        total_steps=sum(steps),
         max_grad_norm=recipe.max_grad_norm,
         seed=recipe.seed,
+        stages=steps,
+        warmup_fraction=recipe.warmup_fraction,
     )
-    optimizer = torch.optim.AdamW(
-        _decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.98)
-    )
-    return Course(model, optimizer, lessons, settings, lessons.steps_per_epoch)
-
-
-def _decayed_apart(model: BlipForQuestionAnswering, weight_decay: float) -> list[dict[str, Any]]:
-    matrices = [weights for weights in model.parameters() if weights.ndim > 1]
-    vectors = [weights for weights in model.parameters() if weights.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+    optimizer = optimizer_of(network, recipe)
+    return Course(network, optimizer, lessons, settings, lessons.steps_per_epoch)
 
 
 def _in_memory(model: BlipForQuestionAnswering, processor: BlipProcessor) -> LoadedModel:

@@ -73,6 +73,10 @@ class Optimization:
         )
 
 
+RATE_TIMES: Final = "rate_times"
+"""In an optimiser's group of weights: what the learning rate is multiplied by for it."""
+
+
 def new_optimizer(network: nn.Module, settings: Optimization) -> torch.optim.Optimizer:
     """Return AdamW over the weights that training changes."""
     return torch.optim.AdamW(
@@ -107,7 +111,7 @@ def train(
         torch.manual_seed(settings.seed * 1_000_003 + step + team.number * _BETWEEN_DEVICES)
         rate = settings.rate(step)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get(RATE_TIMES, 1.0)
         network.train()
         loss = _accumulate(lessons.micro_batches(step), team)
         team.add_gradients(weights)

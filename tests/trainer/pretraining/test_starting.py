@@ -55,6 +55,20 @@ def test_another_shape_is_refused_by_the_weight_that_differs(start):
         continued_model(str(start), wider)
 
 
+def test_added_layers_of_the_tower_change_nothing_until_they_are_trained(start):
+    deeper = SHAPE.model_copy(update={"vision_layers": SHAPE.vision_layers + 2})
+    before, _ = continued_model(str(start), SHAPE)
+    after, _ = continued_model(str(start), deeper, texts_anew=True)
+    pixels_NCHW = torch.rand(2, 3, SHAPE.image_size, SHAPE.image_size)
+    features = [encode_images(model.eval(), pixels_NCHW) for model in (before, after)]
+    torch.testing.assert_close(*features)
+    last = after.vision_model.encoder.layers[-1].mlp
+    assert last.fc1.weight.std() > 0
+    texts = [model.text_encoder.state_dict() for model in (before, after)]
+    changed = [name for name, weight in texts[0].items() if not weight.equal(texts[1][name])]
+    assert "embeddings.word_embeddings.weight" in changed
+
+
 def test_what_the_start_learned_from_fills_the_training_split(start, tmp_path):
     write_data(tmp_path, 20)
     settings = recipe(tmp_path, tmp_path / "out", columns={"split": ""})

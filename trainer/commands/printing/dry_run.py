@@ -44,12 +44,13 @@ def pretrain_lines(recipe: PretrainRecipe, pairs: SplitPairs) -> Iterator[str]:
     """Yield what ``trainer pretrain`` would do."""
     images = len({pair.filename for pair in pairs.train})
     per_epoch = math.ceil(images / recipe.images_per_batch)
+    epochs = recipe.epochs + recipe.teaching.epochs
     yield f"would make a model from scratch in {recipe.out}"
     yield from _state(recipe.out)
     yield _data(pairs)
     yield (
-        f"training: {counted(recipe.epochs, 'epoch')} of {counted(per_epoch, 'step')}, "
-        f"{recipe.epochs * per_epoch:,} in all"
+        f"training: {counted(epochs, 'epoch')} of {counted(per_epoch, 'step')}, "
+        f"{epochs * per_epoch:,} in all"
     )
     yield "money: none; it runs on this machine"
     yield TIME
