@@ -3,8 +3,9 @@
 For a BLIP of the size of blip-vqa-base and a SmolVLM2-256M, both with random weights, in every
 format of ``--quantize`` (of one that cannot be had, what it lacks is told): questions a second,
 their share of what the device multiplies matrices with, memory a replica, replicas a card, and
-examples a second in training. Each figure is taken in a process of its own, and none is begun after
-``--seconds``. It runs on a CPU too, to show that it works: ``--small``.
+examples a second in training; and pictures a second of a model from scratch. Each figure is taken
+in a process of its own, and none is begun after ``--seconds``. It runs on a CPU too, to show that
+it works: ``--small``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
@@ -28,6 +29,7 @@ from shared.corpus import write_pairs
 from shared.files.atomic import atomic_path
 from shared.program.clock import stopwatch
 from shared.program.process.peak_memory import peak_bytes
+from shared.program.settings import validated
 from shared.program.versions import installed_versions
 from shared.records import QAPair, pair_id
 from shared.vqa.families import load_answerer
@@ -36,6 +38,8 @@ from shared.vqa.quantization import Quantization
 from tests.bench.chat import questions, save_smolvlm
 from tests.bench.inference import full_size_model, make_pictures
 from trainer.api import fit
+from trainer.pretraining.pretrain import make_model
+from trainer.pretraining.recipe import PretrainRecipe
 
 PER_PICTURE: Final = 5
 EPOCHS: Final = (1, 3)
@@ -64,19 +68,27 @@ def main(
     with TemporaryDirectory() as name:
         folder = Path(name)
         make_pictures(folder / "pictures", count, side=448)
-        for model, save in MODELS.items():
-            save(folder / model)
-            for what in ("answer", "fit"):
-                for precision in sorted(Quantization, key=BEGUN_WITH.__contains__, reverse=True):
-                    figure = f"{model}, {precision.value}, {what}"
-                    if stopwatch() - started > seconds:
-                        told[figure] = {"left_out": "no time was left"}
-                    else:
-                        told[figure] = _taken(folder, model, precision, what)
-                    typer.echo(f"{figure}: {json.dumps(told[figure])}")
-                    with atomic_path(out) as part:
-                        part.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        for model, precision, what in _figures():
+            if model in MODELS and not (folder / model).exists():
+                MODELS[model](folder / model)
+            figure = f"{model}, {precision.value}, {what}"
+            if stopwatch() - started > seconds:
+                told[figure] = {"left_out": "no time was left"}
+            else:
+                told[figure] = _taken(folder, model, precision, what)
+            typer.echo(f"{figure}: {json.dumps(told[figure])}")
+            with atomic_path(out) as part:
+                part.write_text(json.dumps(told, indent=1), encoding="utf-8")
     typer.echo(f"results: {out}")
+
+
+def _figures() -> Iterator[tuple[str, Quantization, str]]:
+    """Yield the model of each figure, its format, and what is done with it."""
+    for model in MODELS:
+        for what in ("answer", "fit"):
+            for precision in sorted(Quantization, key=BEGUN_WITH.__contains__, reverse=True):
+                yield model, precision, what
+    yield "blip-vqa-tiny's shape", Quantization.NONE, "pretrain"
 
 
 def _taken(folder: Path, model: str, precision: Quantization, what: str) -> dict[str, Any]:
@@ -99,7 +111,7 @@ def _taken(folder: Path, model: str, precision: Quantization, what: str) -> dict
 
 
 def _one(folder: str, model: str, precision: str, what: str) -> None:
-    take = {"answer": _answering, "fit": _training}[what]
+    take = {"answer": _answering, "fit": _training, "pretrain": _pretraining}[what]
     print(json.dumps(take(Path(folder), Path(folder, model), Quantization(precision))))
 
 
@@ -128,10 +140,7 @@ def _answering(folder: Path, model: Path, precision: Quantization) -> dict[str, 
 
 def _training(folder: Path, model: Path, precision: Quantization) -> dict[str, float]:
     pictures = folder / "pictures"
-    pairs = [
-        QAPair(pair_id(asked.filename, asked.text), asked.text, "red", asked.filename)
-        for asked in questions(pictures, PER_PICTURE)
-    ]
+    pairs = _red(pictures)
     write_pairs(pairs, folder / "pairs.csv")
     took = []
     for epochs in EPOCHS:
@@ -161,6 +170,41 @@ def _training(folder: Path, model: Path, precision: Quantization) -> dict[str, f
         "steps": result.steps,
         "peak_mb": _memory(best_device()) / 1e6,
     }
+
+
+def _pretraining(folder: Path, model: Path, precision: Quantization) -> dict[str, float]:
+    """A model from scratch, whose weights are no folder's and in no format."""
+    del model, precision
+    pairs, took = _red(folder / "pictures"), []
+    write_pairs(pairs, folder / "scratch.csv")
+    for epochs in EPOCHS:
+        recipe = {
+            "data": str(folder / "scratch.csv"),
+            "images": str(folder / "pictures"),
+            "out": str(folder / f"scratch-{epochs}"),
+            "epochs": epochs,
+            "evaluate_every_epochs": 100,
+            "bfloat16": True,
+            "split": {"train": 0.5, "validation": 0.25, "test": 0.25},
+            "shape": {"image_size": 160, "vision_layers": 6},
+        }
+        started = stopwatch()
+        make_model(validated(PretrainRecipe, recipe, source="gpu-check"), resume=False)
+        took.append(stopwatch() - started)
+    trained = len(pairs) / PER_PICTURE * 0.5 * (EPOCHS[1] - EPOCHS[0])
+    return {
+        "pictures_per_s": trained / max(took[1] - took[0], 1e-9),
+        "seconds": took[1],
+        "peak_mb": _memory(best_device()) / 1e6,
+    }
+
+
+def _red(pictures: Path) -> list[QAPair]:
+    """Return questions about all pictures, whose answer is always the same."""
+    return [
+        QAPair(pair_id(asked.filename, asked.text), asked.text, "red", asked.filename)
+        for asked in questions(pictures, PER_PICTURE)
+    ]
 
 
 def _matrix_peak(device: torch.device) -> float:

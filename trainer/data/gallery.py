@@ -88,6 +88,6 @@ def cut_out(
 ) -> torch.Tensor:
     """Return what ``crops`` drew of uint8 pictures, ``(N, C, *shape)`` in [0, 1]."""
     size = [len(pictures_NCHW), pictures_NCHW.shape[1], *shape]
-    grid = affine_grid(theta_N23, size, align_corners=False)
+    grid = affine_grid(theta_N23.to(pictures_NCHW.device), size, align_corners=False)
     pictures = pictures_NCHW.float() / 255
     return grid_sample(pictures, grid, padding_mode="border", align_corners=False)

@@ -26,6 +26,11 @@ QUESTIONS: Final = BARE
 """How a model that is made here hears questions."""
 
 
+def half_precision(model: BlipForQuestionAnswering, recipe: PretrainRecipe) -> torch.autocast:
+    """Compute in bfloat16 on the model's device, if the recipe says so."""
+    return torch.autocast(model.device.type, torch.bfloat16, enabled=recipe.bfloat16)
+
+
 @dataclass(frozen=True)
 class AskedPictures:
     """Pictures ``(N, C, H, W)``, and for each of B questions the index of its picture."""
@@ -44,7 +49,7 @@ class AskedPictures:
 
     def loss_sum(self) -> torch.Tensor:
         """Return the cross-entropy of all answer tokens (a scalar), in nats."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+        with half_precision(self.model, self.recipe):
             features_NLD = encode_some_patches(
                 self.model, self.pixels_NCHW, self.recipe.patches_kept
             )
@@ -85,7 +90,7 @@ class PictureLessons:
         """Return the one batch of a step, counted from 0 over all epochs."""
         draw, shape = self.draw(step), self.recipe.shape
         pixels_NCHW = augment(
-            self.gallery.pictures_NCHW[draw.images_N],
+            self.pictures(draw),
             (shape.image_size, shape.image_size),
             draw.random,
             self.recipe.mirrored,
@@ -96,7 +101,7 @@ class PictureLessons:
                 model=self.model,
                 recipe=self.recipe,
                 pixels_NCHW=self.normalised(pixels_NCHW),
-                image_of_B=torch.tensor([position for position, _ in asked]),
+                image_of_B=self.numbers([position for position, _ in asked]),
                 questions=self.heard([pair.question for _, pair in asked]),
                 answers=self.said([pair.answer for _, pair in asked]),
             )
@@ -123,19 +128,31 @@ class PictureLessons:
         """Return questions as the model hears them."""
         folded = [QUESTIONS.fold(question) for question in questions]
         ids, length = token_ids(self.model.config), self.recipe.shape.max_text_tokens
-        return question_batch(self.processor.tokenizer, folded, ids, length)
+        batch = question_batch(self.processor.tokenizer, folded, ids, length)
+        return batch.to(self.model.device)
 
     def said(self, answers: Sequence[str]) -> AnswerBatch:
         """Return answers as the model has to say them."""
         ids, length = token_ids(self.model.config), self.recipe.shape.max_text_tokens
-        return answer_batch(self.processor.tokenizer, answers, ids, length)
+        batch = answer_batch(self.processor.tokenizer, answers, ids, length)
+        return batch.to(self.model.device)
 
     def normalised(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
         """Return pixels in [0, 1] as the model's image processor normalises them."""
         rules = self.processor.image_processor
-        mean = torch.tensor(rules.image_mean).view(1, 3, 1, 1)
-        deviation = torch.tensor(rules.image_std).view(1, 3, 1, 1)
+        mean, deviation = (
+            torch.tensor(each, device=pixels_NCHW.device).view(1, 3, 1, 1)
+            for each in (rules.image_mean, rules.image_std)
+        )
         return (pixels_NCHW - mean) / deviation
+
+    def pictures(self, draw: Draw) -> torch.Tensor:
+        """Return a step's pictures ``(N, C, H, W)`` of uint8, on the model's device."""
+        return self.gallery.pictures_NCHW[draw.images_N].to(self.model.device)
+
+    def numbers(self, values: Sequence[int]) -> torch.Tensor:
+        """Return whole numbers on the model's device."""
+        return torch.tensor(values, device=self.model.device)
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:

@@ -22,7 +22,7 @@ def encode_some_patches(
     tokens_NLD: torch.Tensor = vision.embeddings(pixels_NCHW)
     patches = tokens_NLD.shape[1] - 1
     kept = max(1, round(patches * share))
-    order_NK = torch.rand(len(tokens_NLD), patches).argsort(1)[:, :kept]
+    order_NK = torch.rand(len(tokens_NLD), patches, device=tokens_NLD.device).argsort(1)[:, :kept]
     chosen_NKD = order_NK[..., None].expand(-1, -1, tokens_NLD.shape[2])
     some_NLD = torch.cat([tokens_NLD[:, :1], tokens_NLD[:, 1:].gather(1, chosen_NKD)], dim=1)
     states: torch.Tensor = vision.encoder(inputs_embeds=some_NLD).last_hidden_state

@@ -19,7 +19,7 @@ from shared.questions.folding import write_folding
 from shared.records import QAPair
 from shared.vqa.blip.answerer import BlipAnswerer
 from shared.vqa.inputs.tokenizer_state import forget_last_texts
-from shared.vqa.loaded import BASE_ALONE, LoadedModel
+from shared.vqa.loaded import BASE_ALONE, LoadedModel, best_device
 from shared.vqa.names.model_names import quiet_transformers
 from shared.vqa.quantization import Quantization
 from shared.vqa.trained_on import known_training
@@ -59,6 +59,7 @@ class ModelRun(Run[None]):
     ) -> None:
         self._recipe, self._pairs = recipe, pairs
         self._model, self._processor = _new_network(recipe, pairs)
+        self._model.to(best_device())
         self._losses: list[float] = []
         side = round(recipe.shape.image_size * ZOOM_MARGIN)
         side = side if teacher is None else max(side, teacher.side)
@@ -198,7 +199,7 @@ def _in_memory(model: BlipForQuestionAnswering, processor: BlipProcessor) -> Loa
         peft=None,
         tokenizer=processor.tokenizer,
         image_processor=processor.image_processor,
-        device=torch.device("cpu"),
+        device=model.device,
         name="in training",
         revision="",
         quantization=Quantization.NONE,

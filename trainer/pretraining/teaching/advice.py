@@ -33,15 +33,15 @@ class Answers:
         ids = tokenizer(list(chosen), add_special_tokens=False)["input_ids"]
         return cls(chosen, torch.tensor([pieces[0] for pieces in ids]))
 
-    def numbers(self, texts: Sequence[str]) -> torch.Tensor:
+    def numbers(self, texts: Sequence[str]) -> list[int]:
         """Return the number of each answer, ``IGNORED_LABEL`` where it is not one of them."""
         known = {text: number for number, text in enumerate(self.texts)}
-        return torch.tensor([known.get(text, IGNORED_LABEL) for text in texts])
+        return [known.get(text, IGNORED_LABEL) for text in texts]
 
     def first_pieces(self, chances_BA: torch.Tensor, vocabulary: int) -> torch.Tensor:
         """Return the chance of each word piece to come first, ``(B, V)``."""
         pieces_BV = chances_BA.new_zeros(len(chances_BA), vocabulary)
-        return pieces_BV.index_add_(1, self.first_A, chances_BA)
+        return pieces_BV.index_add_(1, self.first_A.to(chances_BA.device), chances_BA)
 
 
 def neighbours_of(mean_NK: torch.Tensor) -> torch.Tensor:

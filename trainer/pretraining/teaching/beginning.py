@@ -23,10 +23,13 @@ def taught_by(
     tokenizer = pictures.processor.tokenizer
     given = [pair.answer for pairs in pictures.gallery.questions for pair in pairs]
     answers = Answers.of(given, tokenizer)
-    maps = look_at(teacher, pictures.gallery.pictures_NCHW)
+    device = pictures.model.device
+    maps = look_at(teacher.on(device), pictures.gallery.pictures_NCHW)
     sight = sight_of(maps)
-    seen = sight.of(*maps.cut(torch.tensor([0]), None))
-    pupil = Pupil(pictures.model, seen, len(answers.texts), len(tokenizer))
+    neighbours_NX = neighbours_of(mean_seen(maps, sight))
+    sight = sight.to(device)
+    seen = sight.of(*maps.cut(torch.tensor([0]), None, device))
+    pupil = Pupil(pictures.model, seen, len(answers.texts), len(tokenizer)).to(device)
     average = WeightAverage(pupil, pictures.recipe.average_decay)
     log.info("taught", teacher=pictures.recipe.teaching.teacher, answers=len(answers.texts))
     lessons = TaughtLessons(
@@ -35,7 +38,7 @@ def taught_by(
         taught=average.model,
         maps=maps,
         sight=sight,
-        neighbours_NX=neighbours_of(mean_seen(maps, sight)),
+        neighbours_NX=neighbours_NX,
         answers=answers,
     )
     return pupil, average, lessons

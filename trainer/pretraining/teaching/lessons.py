@@ -22,7 +22,7 @@ from shared.vqa.blip.forward import (
 )
 from shared.vqa.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch
 from trainer.data.gallery import crops, cut_out
-from trainer.pretraining.lessons import Draw, PictureLessons
+from trainer.pretraining.lessons import Draw, PictureLessons, half_precision
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.teaching.advice import Answers, advised_loss_sum, further_questions
 from trainer.pretraining.teaching.maps import Seen, Sight, TeacherMaps
@@ -94,7 +94,7 @@ class Choice:
 
     def loss_sum(self) -> torch.Tensor:
         """Return the cross-entropy of the answers (a scalar), in nats."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+        with half_precision(self.pupil.model, self.recipe):
             scores_BA = self.pupil.advisor(
                 self.pupil.reader(self.asked.questions),
                 self.seen.tokens_NLK,
@@ -125,7 +125,7 @@ class Seeing:
 
     def loss_sum(self) -> torch.Tensor:
         """Return what it sees amiss, times pictures (a scalar)."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+        with half_precision(self.pupil.model, self.recipe):
             features_NLD = seen_by(self.pupil.model, self.advised.pixels_NCHW)
             amiss = self.advised.told_amiss(
                 self.pupil, features_NLD, self.recipe.teaching.whole_weight
@@ -153,7 +153,7 @@ class Answering:
         """Return the cross-entropy of all answer tokens with what is seen amiss."""
         model, advised = self.pupil.model, self.advised
         asked, teaching = advised.asked, self.recipe.teaching
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+        with half_precision(self.pupil.model, self.recipe):
             seen_NLD = seen_by(model, advised.pixels_NCHW)
             amiss = advised.told_amiss(self.pupil, seen_NLD, teaching.whole_weight)
             states_BTD = encode_questions_of_images(
@@ -204,24 +204,24 @@ class TaughtLessons:
     def _choice(self, draw: Draw) -> Choice:
         own = self.pictures.asked(draw, self._recipe.questions_per_image)
         asked = self._asked(own, [])
-        seen = self.sight.of(*self.maps.cut(draw.images_N, None))
+        seen = self._seen(draw, None)
         return Choice(self.pupil, seen, asked, self._recipe)
 
     @torch.no_grad()
     def _advised(self, draw: Draw) -> Advised:
         recipe = self._recipe
         theta_N23 = crops(len(draw.images_N), draw.random, recipe.mirrored, recipe.teaching.closest)
-        seen = self.sight.of(*self.maps.cut(draw.images_N, theta_N23))
+        seen = self._seen(draw, theta_N23)
         own = self.pictures.asked(draw, recipe.questions_per_image)
         asked = self._asked(own, self._further(draw))
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+        with half_precision(self.pupil.model, recipe):
             read_BD = self.taught.reader(asked.questions)
             scores_BA = self.taught.advisor(
                 read_BD, seen.tokens_NLK, seen.whole_NK, asked.image_of_B
             )
         side = recipe.shape.image_size
-        pictures_NCHW = self.pictures.gallery.pictures_NCHW[draw.images_N]
-        pixels_NCHW = self.pictures.normalised(cut_out(pictures_NCHW, theta_N23, (side, side)))
+        cut_NCHW = cut_out(self.pictures.pictures(draw), theta_N23, (side, side))
+        pixels_NCHW = self.pictures.normalised(cut_NCHW)
         return Advised(pixels_NCHW, seen, asked, read_BD, scores_BA.float().softmax(-1))
 
     def _answering(self, draw: Draw) -> Answering:
@@ -230,7 +230,7 @@ class TaughtLessons:
         chosen = [self.answers.texts[number] for number in advised.chances_BA.argmax(1).tolist()]
         texts = [*given, *chosen[len(given) :]]
         vocabulary = len(self.pictures.processor.tokenizer)
-        advice_B = torch.full((len(texts),), self._recipe.teaching.advice)
+        advice_B = torch.full_like(advised.chances_BA[:, 0], self._recipe.teaching.advice)
         advice_B[: len(given)][advised.asked.labels_B[: len(given)] == IGNORED_LABEL] = 0.0
         advice_B[len(given) :] = 1.0
         return Answering(
@@ -241,6 +241,10 @@ class TaughtLessons:
             share_B=advice_B,
             recipe=self._recipe,
         )
+
+    def _seen(self, draw: Draw, theta_N23: torch.Tensor | None) -> Seen:
+        device = self.pupil.model.device
+        return self.sight.of(*self.maps.cut(draw.images_N, theta_N23, device))
 
     def _further(self, draw: Draw) -> list[tuple[int, str]]:
         """Draw questions of pictures that look alike, for each picture."""
@@ -262,11 +266,11 @@ class TaughtLessons:
     ) -> Asked:
         """Return own questions with their answers, and after them further ones without."""
         answers = [pair.answer for _, pair in own]
-        none = torch.full((len(further),), IGNORED_LABEL)
+        labels = [*self.answers.numbers(answers), *[IGNORED_LABEL] * len(further)]
         questions = [pair.question for _, pair in own] + [question for _, question in further]
         return Asked(
             questions=self.pictures.heard(questions),
-            image_of_B=torch.tensor([position for position, _ in [*own, *further]]),
+            image_of_B=self.pictures.numbers([position for position, _ in [*own, *further]]),
             texts=answers,
-            labels_B=torch.cat([self.answers.numbers(answers), none]),
+            labels_B=self.pictures.numbers(labels),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import torch
@@ -30,15 +30,18 @@ class TeacherMaps:
     fine_NKGG: torch.Tensor
 
     def cut(
-        self, images: torch.Tensor, theta_N23: torch.Tensor | None
+        self, images: torch.Tensor, theta_N23: torch.Tensor | None, device: torch.device
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the maps of some pictures, cut out as ``theta_N23`` says of these."""
-        some = (self.coarse_NKGG[images].float(), self.fine_NKGG[images].float())
-        return some if theta_N23 is None else (_cut(some[0], theta_N23), _cut(some[1], theta_N23))
+        """Return the maps of some pictures on a device, cut out as ``theta_N23`` says of these."""
+        coarse_NKGG = self.coarse_NKGG[images].to(device).float()
+        fine_NKGG = self.fine_NKGG[images].to(device).float()
+        if theta_N23 is None:
+            return coarse_NKGG, fine_NKGG
+        return _cut(coarse_NKGG, theta_N23), _cut(fine_NKGG, theta_N23)
 
 
 def _cut(maps_NKGG: torch.Tensor, theta_N23: torch.Tensor) -> torch.Tensor:
-    grid = affine_grid(theta_N23, [*maps_NKGG.shape], align_corners=False)
+    grid = affine_grid(theta_N23.to(maps_NKGG.device), [*maps_NKGG.shape], align_corners=False)
     return grid_sample(maps_NKGG, grid, padding_mode="border", align_corners=False)
 
 
@@ -48,8 +51,8 @@ def look_at(teacher: Teacher, pictures_NCHW: torch.Tensor) -> TeacherMaps:
     with report_progress("the teacher looks", len(pictures_NCHW)) as progress:
         for some_NCHW in pictures_NCHW.split(TOGETHER):
             coarse_NKGG, fine_NKGG = teacher.look(some_NCHW)
-            coarse.append(coarse_NKGG.half())
-            fine.append(fine_NKGG.half())
+            coarse.append(coarse_NKGG.half().cpu())
+            fine.append(fine_NKGG.half().cpu())
             progress.advance(len(some_NCHW))
     return TeacherMaps(torch.cat(coarse), torch.cat(fine))
 
@@ -71,6 +74,10 @@ class Sight:
     kept_KK: torch.Tensor
     whole_mean_K: torch.Tensor
     whole_deviation_K: torch.Tensor
+
+    def to(self, device: torch.device) -> Sight:
+        """Return the same sight on another device."""
+        return Sight(*(getattr(self, each.name).to(device) for each in fields(self)))
 
     def of(self, coarse_NKGG: torch.Tensor, fine_NKGG: torch.Tensor) -> Seen:
         """Return what maps show."""

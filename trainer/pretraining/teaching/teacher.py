@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
@@ -20,6 +20,7 @@ from torch.nn.functional import interpolate
 from shared.errors import InputError
 from shared.program.settings import Settings, validated
 
+_CPU = torch.device("cpu")
 _TABLE = Path(__file__).with_name("teachers.toml")
 
 
@@ -62,6 +63,11 @@ class Teacher:
     side: int
     mean: float
     scale: float
+    device: torch.device = _CPU
+
+    def on(self, device: torch.device) -> Teacher:
+        """Return the same teacher on another device."""
+        return replace(self, network=self.network.to(device), device=device)
 
     @torch.no_grad()
     def look(self, pictures_NCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,7 +87,7 @@ class Teacher:
 
     def _entering(self, pictures_NCHW: torch.Tensor) -> torch.Tensor:
         size = (self.side, self.side)
-        pixels_NCHW = pictures_NCHW.float()
+        pixels_NCHW = pictures_NCHW.to(self.device).float()
         if pixels_NCHW.shape[2:] != size:
             pixels_NCHW = interpolate(pixels_NCHW, size=size, mode="bicubic", antialias=True)
         return (pixels_NCHW - self.mean) / self.scale

@@ -19,6 +19,8 @@ from trainer.pretraining.teaching.stages import StagedOptimization
 from trainer.pretraining.teaching.teacher import Teacher, known_teachers, load_teacher
 from trainer.recipe.schedule import Schedule
 
+CPU = torch.device("cpu")
+
 
 class Halving(nn.Module):
     """Maps that are the picture itself, smaller."""
@@ -36,10 +38,10 @@ def test_maps_are_cut_as_the_pictures_are():
     picture = torch.stack([line.expand(64, 64), line[:, None].expand(64, 64), line.expand(64, 64)])
     pictures_NCHW = picture[None].to(torch.uint8)
     maps = look_at(Teacher(Halving(), "fine", 64, 0.0, 255.0), pictures_NCHW)
-    whole = maps.cut(torch.tensor([0]), None)
+    whole = maps.cut(torch.tensor([0]), None, CPU)
     assert [each.shape for each in whole] == [(1, 3, 16, 16), (1, 3, 32, 32)]
     theta_N23 = torch.tensor([[[0.5, 0.0, 0.2], [0.0, 0.6, -0.1]]])
-    coarse_NKGG, fine_NKGG = maps.cut(torch.tensor([0]), theta_N23)
+    coarse_NKGG, fine_NKGG = maps.cut(torch.tensor([0]), theta_N23, CPU)
     cut_NCHW = cut_out(pictures_NCHW, theta_N23, (32, 32))
     torch.testing.assert_close(fine_NKGG, cut_NCHW, atol=0.01, rtol=0)
     smaller = nn.functional.avg_pool2d(cut_NCHW, 2)
@@ -51,7 +53,7 @@ def test_tokens_are_uncorrelated_and_the_first_ones_vary_most():
     pictures_NCHW = torch.randint(0, 255, (9, 3, 64, 64), dtype=torch.uint8)
     maps = look_at(Teacher(Halving(), "fine", 64, 0.0, 255.0), pictures_NCHW)
     sight = sight_of(maps)
-    seen = sight.of(*maps.cut(torch.arange(9), None))
+    seen = sight.of(*maps.cut(torch.arange(9), None, CPU))
     assert seen.tokens_NLK.shape == (9, 256, 15)
     covariance_KK = torch.cov(seen.tokens_NLK.flatten(0, 1).T)
     assert (covariance_KK - covariance_KK.diag().diag()).abs().max() < 0.01
