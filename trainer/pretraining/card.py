@@ -18,6 +18,7 @@ class PretrainedFacts:
     data: str
     title: str
     credit: str
+    taught_by: str
     remarks: str
     began: str
     parameters: int
@@ -40,6 +41,12 @@ def pretrained_card(facts: PretrainedFacts) -> str:
     tested = CardFigure(
         "exact_match", facts.exact_match, facts.test_pairs, data=facts.data, split="test"
     )
+    taught = ""
+    if facts.taught_by:
+        taught = (
+            f"\nBefore and while it learned to answer, it was taught by {facts.taught_by}.\n"
+            "Nothing of that is in its file of weights.\n"
+        )
     return f"""{card_head(facts.name, [tested], model_facts("blip"))}
 
 # {facts.title}
@@ -47,7 +54,7 @@ def pretrained_card(facts: PretrainedFacts) -> str:
 `BlipForQuestionAnswering` with {facts.parameters:,} parameters, trained from {facts.began} by
 `trainer pretrain` of abo-vqa on {facts.train_pairs:,} questions about {facts.train_images:,}
 images. The weights are an exponential moving average, kept in float16.
-
+{taught}
 ## How good it is
 
 Exact match on {facts.test_pairs:,} questions about {facts.test_images:,} images that it never saw;

@@ -21,7 +21,7 @@ from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.pretraining.card import PretrainedFacts, pretrained_card
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.run import ModelRun, exact_match_of
-from trainer.pretraining.teaching.teacher import load_teacher
+from trainer.pretraining.teaching.teacher import known_teachers, load_teacher
 from trainer.training.checkpoint import fingerprint_of, require_own, sole_run
 from trainer.training.run_files import CHECKPOINT
 
@@ -111,6 +111,7 @@ def _facts(recipe: PretrainRecipe, pairs: SplitPairs, result: PretrainResult) ->
         data=recipe.data.name,
         title=recipe.title,
         credit=recipe.credit,
+        taught_by=_teachers_credit(recipe.teaching.teacher),
         remarks=recipe.remarks,
         began=f"the weights of {recipe.start_from}" if recipe.start_from else "scratch",
         parameters=result.parameters,
@@ -125,6 +126,11 @@ def _facts(recipe: PretrainRecipe, pairs: SplitPairs, result: PretrainResult) ->
         data_sha256=pairs_digest(pairs.everything),
         versions=installed_versions(("abo-vqa", "torch", "transformers")),
     )
+
+
+def _teachers_credit(teacher: str) -> str:
+    facts = known_teachers().get(teacher)
+    return "" if facts is None else f"{facts.credit} ({facts.licence})"
 
 
 def recipe_pairs(recipe: PretrainRecipe) -> SplitPairs:
