@@ -52,7 +52,9 @@ def pretrain(
 
     if dry_run:
         from trainer.commands.printing.dry_run import pretrain_lines
+        from trainer.pretraining.pretrain import require_means
 
+        require_means(settings)
         typer.echo("\n".join(pretrain_lines(settings, recipe_pairs(settings))))
         tell_next("trainer", "pretrain", recipe, *(w for one in words for w in ("--set", one)))
         return

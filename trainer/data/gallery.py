@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 from shared.images.decoding import large_pictures_in_turn, open_image
 from shared.program.reporting.progress import report_progress
@@ -20,6 +20,8 @@ from shared.records.grouping import by_image
 
 ZOOM_MARGIN = 1.25
 """Training pictures are kept this much larger than the input, so that crops stay sharp."""
+
+_TOGETHER: Final = 64
 
 MIRRORED: Final = 0.5
 """The share of pictures that `augment` of a fit turns left to right."""
@@ -31,6 +33,19 @@ class Gallery:
 
     pictures_NCHW: torch.Tensor
     questions: Sequence[Sequence[QAPair]]
+
+    def smaller(self, side: int) -> Gallery:
+        """Return it with pictures of ``side`` pixels, if they have more."""
+        count, channels, before, _ = self.pictures_NCHW.shape
+        if before <= side:
+            return self
+        pictures_NCHW = torch.empty((count, channels, side, side), dtype=torch.uint8)
+        for first in range(0, count, _TOGETHER):
+            some_NCHW = self.pictures_NCHW[first : first + _TOGETHER].float()
+            resized_NCHW = interpolate(some_NCHW, (side, side), mode="bicubic", antialias=True)
+            whole_NCHW = resized_NCHW.round().clamp(0, 255)
+            pictures_NCHW[first : first + _TOGETHER] = whole_NCHW.to(torch.uint8)
+        return Gallery(pictures_NCHW, self.questions)
 
 
 def load_gallery(pairs: Sequence[QAPair], images_dir: Path, side: int) -> Gallery:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from shared.errors import InputError
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.training.loop import RATE_TIMES
 
@@ -15,12 +16,26 @@ _MATRIX: Final = 2
 _BETAS: Final = (0.9, 0.98)
 
 
+def require_optimizer(recipe: PretrainRecipe) -> None:
+    """Check that torch has what a recipe wants.
+
+    Raises:
+        InputError: it has no Muon.
+    """
+    if recipe.muon_times and not hasattr(torch.optim, "Muon"):
+        raise InputError(
+            f"muon_times: torch {torch.__version__} has no Muon; install 2.9 or later, or leave "
+            "muon_times out"
+        )
+
+
 def optimizer_of(network: nn.Module, recipe: PretrainRecipe) -> torch.optim.Optimizer:
     """Return the optimiser that a recipe wants; biases, norms and the like do not decay."""
     muon = [weight for name, weight in network.named_parameters() if _is_of_a_layer(name, weight)]
     if not recipe.muon_times:
         muon = []
-    others = [weight for weight in network.parameters() if all(weight is not own for own in muon)]
+    learned = [weight for weight in network.parameters() if weight.requires_grad]
+    others = [weight for weight in learned if all(weight is not own for own in muon)]
     groups = [
         {"params": [each for each in others if each.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [each for each in others if each.ndim <= 1], "weight_decay": 0.0},

@@ -19,9 +19,10 @@ from shared.vqa.quantization import Quantization
 from shared.vqa.trained_on import known_training
 from trainer.data.dataset import SplitPairs, load_pairs
 from trainer.pretraining.card import PretrainedFacts, pretrained_card
+from trainer.pretraining.optimizer import require_optimizer
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.run import ModelRun, exact_match_of
-from trainer.pretraining.teaching.teacher import known_teachers, load_teacher
+from trainer.pretraining.teaching.teacher import Teacher, known_teachers, load_teacher
 from trainer.training.checkpoint import fingerprint_of, require_own, sole_run
 from trainer.training.run_files import CHECKPOINT
 
@@ -61,9 +62,13 @@ def make_model(
     settle_folder(recipe.out)
     _require_place(recipe.out)
     # What is missing is told before thousands of pictures are looked at.
-    teacher = load_teacher(recipe.teaching.teacher) if recipe.teaching.teacher else None
+    teacher = require_means(recipe)
     pairs = recipe_pairs(recipe)
+    if not pairs.test:
+        raise InputError(f"{recipe.data}: has no test pairs, on which the model is measured")
     settings = recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
+    if teacher is not None:
+        settings["teacher_sha256"] = known_teachers()[recipe.teaching.teacher].sha256
     fingerprint = fingerprint_of(settings, pairs_digest(pairs.everything))
     require_own(recipe.out / CHECKPOINT, fingerprint, resume=resume)
     run = ModelRun(
@@ -75,6 +80,16 @@ def make_model(
     # The folder is put into its place whole.
     run.finish()
     return describe(recipe)
+
+
+def require_means(recipe: PretrainRecipe) -> Teacher | None:
+    """Check that all is installed that a recipe wants, and return its teacher if it has one.
+
+    Raises:
+        InputError: something is not.
+    """
+    require_optimizer(recipe)
+    return load_teacher(recipe.teaching.teacher) if recipe.teaching.teacher else None
 
 
 def describe(recipe: PretrainRecipe) -> PretrainResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.program.settings import Seed, Settings
 from trainer.recipe.recipe import LARGEST_RATE, DataColumns, ImagesFolder, Pairs, SplitRecipe
@@ -28,6 +28,16 @@ class Shape(Settings):
     )
     max_text_tokens: int = Field(128, gt=8, description="longest question or answer in tokens")
     dropout: float = Field(0.1, ge=0, lt=1, description="while training")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Shape:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of heads, {self.heads}")
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size {self.image_size} is no multiple of patch_size, {self.patch_size}"
+            )
+        return self
 
 
 class Teaching(Settings):
@@ -120,7 +130,7 @@ class PretrainRecipe(Settings):
         "and less is learned by heart",
     )
     learning_rate: float = Field(
-        1e-3, gt=0, lt=LARGEST_RATE, description="AdamW's peak rate, falling as a cosine"
+        1e-3, gt=0, lt=LARGEST_RATE, description="peak rate of each stage, falling as a cosine"
     )
     weight_decay: float = Field(0.05, ge=0, description="decay of the weights")
     muon_times: float = Field(
@@ -129,7 +139,9 @@ class PretrainRecipe(Settings):
         description="Muon's rate for the matrices of all layers, in times of learning_rate; "
         "AdamW takes these too where it is 0",
     )
-    warmup_fraction: float = Field(0.05, ge=0, lt=1, description="share of all optimiser steps")
+    warmup_fraction: float = Field(
+        0.05, ge=0, lt=1, description="share of the optimiser steps of each stage"
+    )
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="share of each target that all word pieces get"
     )
@@ -138,10 +150,10 @@ class PretrainRecipe(Settings):
     )
     max_grad_norm: float = Field(1.0, gt=0, description="longer gradients are cut to this norm")
     bfloat16: bool = Field(
-        default=False, description="compute in bfloat16, faster on CPUs that have it"
+        default=False, description="compute in bfloat16, faster where the processor has it"
     )
     evaluate_every_epochs: int = Field(
-        5, gt=0, description="epochs between scores on the validation images"
+        5, gt=0, description="epochs between scores on the validation images, once it answers"
     )
     seed: Seed = Field(0, description="decides the first weights, the batches and the dropout")
     split: SplitRecipe = Field(
@@ -149,3 +161,11 @@ class PretrainRecipe(Settings):
     )
     shape: Shape = Field(Shape(), description="sizes of the model")
     teaching: Teaching = Field(Teaching(), description="by a classifier of pictures")
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> PretrainRecipe:
+        if self.texts_anew and not self.start_from:
+            raise ValueError("texts_anew keeps the tower of start_from; give that too")
+        if self.patches_kept < 1 and self.teaching.teacher:
+            raise ValueError("patches_kept hides what a teacher shows; leave one of them out")
+        return self

@@ -74,6 +74,7 @@ class ModelRun(Run[None]):
         else:
             self._network, self._average, lessons = taught_by(teacher, lessons)
             self._kept = self._average.model.model
+        self._lessons = lessons
         super().__init__(
             _course(self._network, lessons, recipe),
             Keeping(recipe.out, lessons.steps_per_epoch, fingerprint),
@@ -142,6 +143,8 @@ class ModelRun(Run[None]):
 
     def _keep_step(self, report: StepReport) -> None:
         self._average.update(self._network, report.step)
+        if isinstance(self._lessons, TaughtLessons):
+            self._lessons.after(report.step)
         self._losses.append(report.loss)
 
     def _keep_epoch(self, epoch: int, report: StepReport) -> None:

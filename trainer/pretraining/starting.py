@@ -37,9 +37,10 @@ def continued_model(
     model = new_model(shape, loaded.tokenizer)
     weights = {name: weight.float() for name, weight in loaded.blip.state_dict().items()}
     own = model.state_dict()
-    weights |= _added_layers(weights, own)
     if texts_anew:
-        weights |= {name: own[name] for name in own if not name.startswith(_TOWER)}
+        texts = {name: weight for name, weight in own.items() if not name.startswith(_TOWER)}
+        weights = {name: each for name, each in weights.items() if name.startswith(_TOWER)} | texts
+    weights |= _added_layers(weights, own)
     if POSITIONS in weights:
         weights[POSITIONS] = resized_positions(weights[POSITIONS], own[POSITIONS].shape[1])
         weights[PATCHES] = resized_patches(weights[PATCHES], own[PATCHES].shape[2])

@@ -43,11 +43,16 @@ def sweep_lines(recipe: FitRecipe, pairs: SplitPairs, trials: int) -> Iterator[s
 def pretrain_lines(recipe: PretrainRecipe, pairs: SplitPairs) -> Iterator[str]:
     """Yield what ``trainer pretrain`` would do."""
     images = len({pair.filename for pair in pairs.train})
-    per_epoch = math.ceil(images / recipe.images_per_batch)
-    epochs = recipe.epochs + recipe.teaching.epochs
+    per_epoch = max(1, images // recipe.images_per_batch)
+    teaching, epochs = recipe.teaching, recipe.epochs + recipe.teaching.epochs
     yield f"would make a model from scratch in {recipe.out}"
     yield from _state(recipe.out)
     yield _data(pairs)
+    if teaching.teacher:
+        yield (
+            f"taught by {teaching.teacher}: {teaching.advising_epochs} epochs of an advisor, "
+            f"{teaching.seeing_epochs} of the tower, {recipe.epochs} of the whole model"
+        )
     yield (
         f"training: {counted(epochs, 'epoch')} of {counted(per_epoch, 'step')}, "
         f"{epochs * per_epoch:,} in all"

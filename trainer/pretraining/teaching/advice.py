@@ -11,9 +11,11 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 from transformers import PreTrainedTokenizerBase
 
+from shared.errors import InputError
 from shared.records import QAPair
 from shared.vqa.blip.text import IGNORED_LABEL, AnswerBatch
-from trainer.pretraining.teaching.advisor import choosable
+from trainer.pretraining.lessons import QUESTIONS
+from trainer.pretraining.teaching.advisor import SEEN_AT_LEAST, choosable
 
 NEIGHBOURS: Final = 12
 """Pictures that look most alike, whose questions are asked of each other."""
@@ -28,10 +30,20 @@ class Answers:
 
     @classmethod
     def of(cls, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Answers:
-        """Return those that are given often enough."""
-        chosen = choosable(texts)
-        ids = tokenizer(list(chosen), add_special_tokens=False)["input_ids"]
-        return cls(chosen, torch.tensor([pieces[0] for pieces in ids]))
+        """Return those that are given often enough.
+
+        Raises:
+            InputError: none is.
+        """
+        often = choosable(texts)
+        ids = tokenizer(list(often), add_special_tokens=False)["input_ids"] if often else []
+        first = {text: pieces[0] for text, pieces in zip(often, ids, strict=True) if pieces}
+        if not first:
+            raise InputError(
+                f"no answer of the training pairs is given {SEEN_AT_LEAST} times, so that a "
+                "teacher has none to advise; leave teaching.teacher out"
+            )
+        return cls(tuple(first), torch.tensor([*first.values()]))
 
     def numbers(self, texts: Sequence[str]) -> list[int]:
         """Return the number of each answer, ``IGNORED_LABEL`` where it is not one of them."""
@@ -67,8 +79,13 @@ def further_questions(
     random: np.random.Generator,
 ) -> list[str]:
     """Draw questions that were asked of a picture's neighbours and not of itself."""
-    asked = {pair.question for pair in own}
-    others = {pair.question for image in neighbours for pair in questions[image]} - asked
+    asked = {QUESTIONS.fold(pair.question) for pair in own}
+    others = {
+        pair.question
+        for image in neighbours
+        for pair in questions[image]
+        if QUESTIONS.fold(pair.question) not in asked
+    }
     ordered = sorted(others)
     return [ordered[index] for index in random.permutation(len(ordered))[:count]]
 
@@ -82,7 +99,8 @@ def advised_loss_sum(
 ) -> torch.Tensor:
     """Return the cross-entropy of all answer tokens (a scalar, a sum).
 
-    The target of a first token is, by ``share_B``, ``first_BV``, and else the answer's own.
+    The target of a first token is, by ``share_B``, ``first_BV``, which is not smoothed, and else
+    the answer's own.
     """
     logits_BTV = logits_BTV.float()
     own_BT = cross_entropy(

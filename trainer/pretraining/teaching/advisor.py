@@ -14,6 +14,7 @@ from typing import Final
 import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from shared.vqa.blip.text import TokenBatch
 
@@ -45,7 +46,15 @@ class Reader(nn.Module):
         """Return ``(B, D)``, the mean over each question's tokens."""
         words_BTD = self.words(questions.ids_BT)
         mask_BT1 = questions.mask_BT[..., None].to(words_BTD.dtype)
-        states_BTD, _ = self.states(self.dropout(words_BTD * mask_BT1))
+        lengths_B = questions.mask_BT.sum(1)
+        # Of a batch none sees the padding, and on a card autocast would have it in float16.
+        with torch.autocast(words_BTD.device.type, enabled=False):
+            packed = pack_padded_sequence(
+                self.dropout(words_BTD), lengths_B.cpu(), batch_first=True, enforce_sorted=False
+            )
+            states_BTD, _ = pad_packed_sequence(
+                self.states(packed)[0], batch_first=True, total_length=words_BTD.shape[1]
+            )
         total_BD: torch.Tensor = ((states_BTD + words_BTD) * mask_BT1).sum(1)
         mean_BD: torch.Tensor = total_BD / mask_BT1.sum(1)
         return mean_BD

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch
+from dataclasses import replace
 
 from shared.program.reporting.event_log import EventLog
+from trainer.data.gallery import ZOOM_MARGIN
 from trainer.pretraining.average import WeightAverage
 from trainer.pretraining.lessons import PictureLessons
 from trainer.pretraining.teaching.advice import Answers, neighbours_of
@@ -23,21 +24,21 @@ def taught_by(
     tokenizer = pictures.processor.tokenizer
     given = [pair.answer for pairs in pictures.gallery.questions for pair in pairs]
     answers = Answers.of(given, tokenizer)
-    device = pictures.model.device
+    device, side = pictures.model.device, round(pictures.recipe.shape.image_size * ZOOM_MARGIN)
     maps = look_at(teacher.on(device), pictures.gallery.pictures_NCHW)
     sight = sight_of(maps)
     neighbours_NX = neighbours_of(mean_seen(maps, sight))
-    sight = sight.to(device)
-    seen = sight.of(*maps.cut(torch.tensor([0]), None, device))
-    pupil = Pupil(pictures.model, seen, len(answers.texts), len(tokenizer)).to(device)
+    pupil = Pupil(pictures.model, sight, maps, len(answers.texts)).to(device)
     average = WeightAverage(pupil, pictures.recipe.average_decay)
+    # A copy's are apart in memory, which costs another copy at every call.
+    average.model.reader.states.flatten_parameters()
     log.info("taught", teacher=pictures.recipe.teaching.teacher, answers=len(answers.texts))
     lessons = TaughtLessons(
-        pictures=pictures,
+        # As sharp as a model sees them later.
+        pictures=replace(pictures, gallery=pictures.gallery.smaller(side)),
         pupil=pupil,
         taught=average.model,
         maps=maps,
-        sight=sight,
         neighbours_NX=neighbours_NX,
         answers=answers,
     )

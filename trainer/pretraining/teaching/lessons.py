@@ -18,6 +18,7 @@ from shared.records import QAPair
 from shared.vqa.blip.forward import (
     answer_logits,
     answer_token_count,
+    encode_images,
     encode_questions_of_images,
 )
 from shared.vqa.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch
@@ -25,13 +26,14 @@ from trainer.data.gallery import crops, cut_out
 from trainer.pretraining.lessons import Draw, PictureLessons, half_precision
 from trainer.pretraining.recipe import PretrainRecipe
 from trainer.pretraining.teaching.advice import Answers, advised_loss_sum, further_questions
-from trainer.pretraining.teaching.maps import Seen, Sight, TeacherMaps
-from trainer.pretraining.teaching.pupil import Pupil, seen_by
+from trainer.pretraining.teaching.maps import Seen, TeacherMaps
+from trainer.pretraining.teaching.pupil import Pupil
 from trainer.pretraining.teaching.stages import Stage, first_epoch, stage_at
 from trainer.training.loop import MicroBatch
 
 OWN_ANSWER: Final = 0.3
-"""Share of a follower's target that is the answer which somebody gave, where one did."""
+"""Weight of the answers that somebody gave beside the advisor's, each a mean over its questions."""
+_FLAT: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Advised:
         labels_B = self.asked.labels_B
         own = cross_entropy(scores_BA, labels_B, ignore_index=IGNORED_LABEL, reduction="sum")
         own = own / max(1, int((labels_B != IGNORED_LABEL).sum()))
-        tokens = mse_loss(told.tokens_NLK, self.seen.tokens_NLK) / self.seen.tokens_NLK.var()
+        spread = self.seen.tokens_NLK.var().clamp(min=_FLAT)
+        tokens = mse_loss(told.tokens_NLK, self.seen.tokens_NLK) / spread
         whole = mse_loss(told.whole_NK, self.seen.whole_NK)
         chosen: torch.Tensor = (1 - OWN_ANSWER) * advice + OWN_ANSWER * own
         return tokens + whole_weight * whole + chosen
@@ -126,7 +129,7 @@ class Seeing:
     def loss_sum(self) -> torch.Tensor:
         """Return what it sees amiss, times pictures (a scalar)."""
         with half_precision(self.pupil.model, self.recipe):
-            features_NLD = seen_by(self.pupil.model, self.advised.pixels_NCHW)
+            features_NLD = encode_images(self.pupil.model, self.advised.pixels_NCHW)
             amiss = self.advised.told_amiss(
                 self.pupil, features_NLD, self.recipe.teaching.whole_weight
             )
@@ -154,7 +157,7 @@ class Answering:
         model, advised = self.pupil.model, self.advised
         asked, teaching = advised.asked, self.recipe.teaching
         with half_precision(self.pupil.model, self.recipe):
-            seen_NLD = seen_by(model, advised.pixels_NCHW)
+            seen_NLD = encode_images(model, advised.pixels_NCHW)
             amiss = advised.told_amiss(self.pupil, seen_NLD, teaching.whole_weight)
             states_BTD = encode_questions_of_images(
                 model, asked.questions, seen_NLD, asked.image_of_B
@@ -174,7 +177,6 @@ class TaughtLessons:
     pupil: Pupil
     taught: Pupil
     maps: TeacherMaps
-    sight: Sight
     neighbours_NX: torch.Tensor
     answers: Answers
 
@@ -190,12 +192,15 @@ class TaughtLessons:
             case Stage.ADVISING:
                 return [self._choice(draw)]
             case Stage.SEEING:
-                if step == first_epoch(self._recipe, Stage.SEEING) * self.steps_per_epoch:
-                    for each in (self.pupil, self.taught):
-                        each.follow(self.taught)
                 return [Seeing(self.pupil, self._advised(draw), self._recipe)]
             case Stage.ANSWERING:
                 return [self._answering(draw)]
+
+    def after(self, steps: int) -> None:
+        """Prepare what comes after so many steps: the follower begins as the advisor is."""
+        if steps == first_epoch(self._recipe, Stage.SEEING) * self.steps_per_epoch:
+            for each in (self.pupil, self.taught):
+                each.follow(self.taught)
 
     @property
     def _recipe(self) -> PretrainRecipe:
@@ -244,7 +249,8 @@ class TaughtLessons:
 
     def _seen(self, draw: Draw, theta_N23: torch.Tensor | None) -> Seen:
         device = self.pupil.model.device
-        return self.sight.of(*self.maps.cut(draw.images_N, theta_N23, device))
+        seen: Seen = self.taught.sight(*self.maps.cut(draw.images_N, theta_N23, device))
+        return seen
 
     def _further(self, draw: Draw) -> list[tuple[int, str]]:
         """Draw questions of pictures that look alike, for each picture."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import torch
+from torch import nn
 from torch.nn.functional import affine_grid, grid_sample, pixel_unshuffle
 
 from shared.program.reporting.progress import report_progress
@@ -47,14 +48,18 @@ def _cut(maps_NKGG: torch.Tensor, theta_N23: torch.Tensor) -> torch.Tensor:
 
 def look_at(teacher: Teacher, pictures_NCHW: torch.Tensor) -> TeacherMaps:
     """Have a teacher look at all pictures (uint8)."""
-    coarse, fine = [], []
+    coarse_NKGG, fine_NKGG = torch.empty(0), torch.empty(0)
     with report_progress("the teacher looks", len(pictures_NCHW)) as progress:
-        for some_NCHW in pictures_NCHW.split(TOGETHER):
-            coarse_NKGG, fine_NKGG = teacher.look(some_NCHW)
-            coarse.append(coarse_NKGG.half().cpu())
-            fine.append(fine_NKGG.half().cpu())
-            progress.advance(len(some_NCHW))
-    return TeacherMaps(torch.cat(coarse), torch.cat(fine))
+        for first in range(0, len(pictures_NCHW), TOGETHER):
+            seen = teacher.look(pictures_NCHW[first : first + TOGETHER])
+            if not first:
+                coarse_NKGG, fine_NKGG = (
+                    torch.empty(len(pictures_NCHW), *each.shape[1:], dtype=torch.float16)
+                    for each in seen
+                )
+            coarse_NKGG[first : first + TOGETHER], fine_NKGG[first : first + TOGETHER] = seen
+            progress.advance(len(seen[0]))
+    return TeacherMaps(coarse_NKGG, fine_NKGG)
 
 
 @dataclass(frozen=True)
@@ -65,21 +70,27 @@ class Seen:
     whole_NK: torch.Tensor
 
 
-@dataclass(frozen=True)
-class Sight:
-    """How maps become tokens: standardised, and the principal components of each place."""
+class Sight(nn.Module):
+    """How maps become tokens: standardised, and the principal components of each place.
 
-    mean_K: torch.Tensor
-    deviation_K: torch.Tensor
-    kept_KK: torch.Tensor
-    whole_mean_K: torch.Tensor
-    whole_deviation_K: torch.Tensor
+    It is kept with the weights that learned by it: components found anew may have other signs.
+    """
 
-    def to(self, device: torch.device) -> Sight:
-        """Return the same sight on another device."""
-        return Sight(*(getattr(self, each.name).to(device) for each in fields(self)))
+    def __init__(
+        self,
+        mean_K: torch.Tensor,
+        deviation_K: torch.Tensor,
+        kept_KK: torch.Tensor,
+        whole_mean_K: torch.Tensor,
+        whole_deviation_K: torch.Tensor,
+    ) -> None:
+        super().__init__()
+        self.mean_K, self.deviation_K, self.kept_KK, self.whole_mean_K, self.whole_deviation_K = (
+            nn.Parameter(each, requires_grad=False)
+            for each in (mean_K, deviation_K, kept_KK, whole_mean_K, whole_deviation_K)
+        )
 
-    def of(self, coarse_NKGG: torch.Tensor, fine_NKGG: torch.Tensor) -> Seen:
+    def forward(self, coarse_NKGG: torch.Tensor, fine_NKGG: torch.Tensor) -> Seen:
         """Return what maps show."""
         places_NLK = _by_place(coarse_NKGG, fine_NKGG)
         tokens_NLK = (places_NLK - self.mean_K) / self.deviation_K @ self.kept_KK
@@ -95,7 +106,7 @@ def sight_of(maps: TeacherMaps) -> Sight:
         for some in (maps.coarse_NKGG[drawn[:_SAMPLE]], maps.fine_NKGG[drawn[:_SAMPLE]])
     )
     sample_NK = _by_place(coarse_NKGG, fine_NKGG).flatten(0, 1)
-    mean_K, deviation_K = sample_NK.mean(0), sample_NK.std(0).clamp(min=_FLAT)
+    mean_K, deviation_K = sample_NK.mean(0), sample_NK.std(0, correction=0).clamp(min=_FLAT)
     deviation_K[coarse_NKGG.shape[1] :] /= FINE_SHARE
     standard_NK = (sample_NK - mean_K) / deviation_K
     _, vectors_KK = torch.linalg.eigh(standard_NK.T @ standard_NK)
@@ -105,15 +116,15 @@ def sight_of(maps: TeacherMaps) -> Sight:
         deviation_K,
         vectors_KK.flip(1)[:, :TOKEN_CHANNELS].contiguous(),
         whole_NK.mean(0),
-        whole_NK.std(0) + _FLAT,
+        whole_NK.std(0, correction=0) + _FLAT,
     )
 
 
 def mean_seen(maps: TeacherMaps, sight: Sight) -> torch.Tensor:
     """Return what is seen of every picture on average, standardised, ``(N, K)``."""
     channels = maps.coarse_NKGG.shape[1]
-    mean_NK = maps.coarse_NKGG.float().mean((2, 3))
-    return (mean_NK - sight.whole_mean_K[:channels]) / sight.whole_deviation_K[:channels]
+    means = [some.float().mean((2, 3)) for some in maps.coarse_NKGG.split(TOGETHER)]
+    return (torch.cat(means) - sight.whole_mean_K[:channels]) / sight.whole_deviation_K[:channels]
 
 
 def _by_place(coarse_NKGG: torch.Tensor, fine_NKGG: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 from transformers import BlipForQuestionAnswering
 
 from trainer.pretraining.teaching.advisor import Chooser, Reader
-from trainer.pretraining.teaching.maps import Seen
+from trainer.pretraining.teaching.maps import Seen, Sight, TeacherMaps
 
 
 class Telling(nn.Module):
@@ -40,12 +40,13 @@ class Pupil(nn.Module):
     """
 
     def __init__(
-        self, model: BlipForQuestionAnswering, seen: Seen, answers: int, vocabulary: int
+        self, model: BlipForQuestionAnswering, sight: Sight, maps: TeacherMaps, answers: int
     ) -> None:
         super().__init__()
+        seen = sight(*maps.cut(torch.tensor([0]), None, torch.device("cpu")))
         _, places, channels = seen.tokens_NLK.shape
-        self.model = model
-        self.reader = Reader(vocabulary)
+        self.model, self.sight = model, sight
+        self.reader = Reader(model.config.text_config.vocab_size)
         self.advisor, self.follower = (
             Chooser(answers, places, channels, seen.whole_NK.shape[1]) for _ in range(2)
         )
@@ -55,9 +56,3 @@ class Pupil(nn.Module):
     def follow(self, other: Pupil) -> None:
         """Let the follower choose as another's advisor does."""
         self.follower.load_state_dict(other.advisor.state_dict())
-
-
-def seen_by(model: BlipForQuestionAnswering, pixels_NCHW: torch.Tensor) -> torch.Tensor:
-    """Return a model's own image features ``(N, L, D)``."""
-    features_NLD: torch.Tensor = model.vision_model(pixel_values=pixels_NCHW).last_hidden_state
-    return features_NLD

@@ -9,17 +9,29 @@ from torch import nn
 
 from shared.errors import InputError
 from shared.records import QAPair
-from shared.vqa.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch
+from shared.vqa.blip.text import IGNORED_LABEL, AnswerBatch, TokenBatch, pad_right
 from trainer.data.gallery import crops, cut_out
+from trainer.pretraining.recipe import Shape
+from trainer.pretraining.scratch import train_tokenizer
 from trainer.pretraining.starting import resized_patches
-from trainer.pretraining.teaching.advice import advised_loss_sum, further_questions, neighbours_of
-from trainer.pretraining.teaching.advisor import WIDTH, Chooser
+from trainer.pretraining.teaching.advice import (
+    Answers,
+    advised_loss_sum,
+    further_questions,
+    neighbours_of,
+)
+from trainer.pretraining.teaching.advisor import WIDTH, Chooser, Reader
 from trainer.pretraining.teaching.maps import look_at, mean_seen, sight_of
 from trainer.pretraining.teaching.stages import StagedOptimization
 from trainer.pretraining.teaching.teacher import Teacher, known_teachers, load_teacher
 from trainer.recipe.schedule import Schedule
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def tiny_tokenizer():
+    return train_tokenizer(["red blue teal"] * 3, Shape(vocabulary=120))
 
 
 class Halving(nn.Module):
@@ -53,7 +65,7 @@ def test_tokens_are_uncorrelated_and_the_first_ones_vary_most():
     pictures_NCHW = torch.randint(0, 255, (9, 3, 64, 64), dtype=torch.uint8)
     maps = look_at(Teacher(Halving(), "fine", 64, 0.0, 255.0), pictures_NCHW)
     sight = sight_of(maps)
-    seen = sight.of(*maps.cut(torch.arange(9), None, CPU))
+    seen = sight(*maps.cut(torch.arange(9), None, CPU))
     assert seen.tokens_NLK.shape == (9, 256, 15)
     covariance_KK = torch.cov(seen.tokens_NLK.flatten(0, 1).T)
     assert (covariance_KK - covariance_KK.diag().diag()).abs().max() < 0.01
@@ -90,6 +102,31 @@ def test_an_enlarged_patch_gives_what_it_gave():
     torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-4)
 
 
+def test_a_question_is_read_alike_in_any_company():
+    torch.manual_seed(0)
+    reader = Reader(vocabulary=9).eval()
+    together = reader(pad_right([[1, 2], [3, 4, 5, 6, 7]], 0))
+    torch.testing.assert_close(together[:1], reader(pad_right([[1, 2]], 0)))
+
+
+def test_maps_of_one_picture_of_one_colour_are_numbers():
+    maps = look_at(Teacher(Halving(), "fine", 64, 0.0, 255.0), torch.zeros(1, 3, 64, 64).byte())
+    seen = sight_of(maps)(*maps.cut(torch.tensor([0]), None, CPU))
+    assert seen.tokens_NLK.isfinite().all()
+    assert seen.whole_NK.isfinite().all()
+
+
+def test_only_answers_that_are_given_often_are_advised(tiny_tokenizer):
+    answers = Answers.of(["red", "blue", "red", "red", "blue", "blue", "teal"], tiny_tokenizer)
+    assert answers.texts == ("red", "blue")
+    assert answers.numbers(["blue", "teal"]) == [1, IGNORED_LABEL]
+    first_BV = answers.first_pieces(torch.tensor([[0.25, 0.75]]), len(tiny_tokenizer))
+    ids = tiny_tokenizer(["red", "blue"], add_special_tokens=False)["input_ids"]
+    assert first_BV[0, [ids[0][0], ids[1][0]]].tolist() == [0.25, 0.75]
+    with pytest.raises(InputError, match="given 3 times, so that a teacher has none to advise"):
+        Answers.of(["red", "blue"], tiny_tokenizer)
+
+
 def test_neighbours_are_the_likest_others():
     neighbours_NX = neighbours_of(torch.eye(6).repeat(2, 1))
     assert neighbours_NX.shape == (12, 11)
@@ -100,6 +137,7 @@ def test_neighbours_are_the_likest_others():
 
 def test_further_questions_are_those_of_neighbours_alone():
     asked = [[pair(f"q{image}"), pair("common")] for image in range(4)]
+    asked[1].append(pair("Common?"))
     drawn = further_questions(asked, [1, 2], asked[0], 9, np.random.default_rng(0))
     assert sorted(drawn) == ["q1", "q2"]
 
@@ -120,6 +158,9 @@ def test_advice_decides_its_share_of_the_first_token():
     none = advised_loss_sum(logits_BTV, answers, first_BV, torch.zeros(2), 0.1)
     torch.testing.assert_close(none, own)
     # Advice that is the answer itself, without smoothing, is the plain loss.
+    half = advised_loss_sum(logits_BTV, answers, first_BV, torch.tensor([0.5, 0.0]), 0.1)
+    first = advised_loss_sum(logits_BTV, answers, first_BV, torch.tensor([1.0, 0.0]), 0.1)
+    torch.testing.assert_close(half, (none + first) / 2)
     plain = nn.functional.cross_entropy(
         logits_BTV.flatten(0, 1), labels_BT.flatten(), reduction="sum"
     )

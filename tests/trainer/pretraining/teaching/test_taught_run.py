@@ -1,16 +1,18 @@
 """A run with a teacher goes through its stages, and ends alike however it was stopped."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from shared.errors import StoppedForNow
+from shared.errors import InputError, StoppedForNow
 from shared.program.stopping import StopSignal
 from shared.vqa.loading import load_blip
 from shared.vqa.quantization import Quantization
 from tests.trainer.pretraining.teaching.classifier import tiny_teacher
-from tests.trainer.pretraining.test_run import recipe
+from tests.trainer.pretraining.test_run import SHAPE, recipe
 from tests.trainer.recipes import write_data
-from trainer.pretraining.pretrain import recipe_pairs
+from trainer.pretraining.pretrain import make_model, recipe_pairs, require_means
 from trainer.pretraining.run import ModelRun
 from trainer.pretraining.teaching.stages import Stage, stage_at
 
@@ -70,26 +72,93 @@ def test_each_stage_trains_its_own_part(tmp_path, data):
     }
 
 
-def test_a_taught_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, data):
-    whole = new_run(data, tmp_path / "whole")
-    whole.start(resume=False)
-    whole.train()
-    stop = StopSignal()
-    stop.request("stopped")
-    stopped = new_run(data, tmp_path / "stopped", stop)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, data):
+    run = new_run(data, tmp_path_factory.mktemp("whole") / "out")
+    run.start(resume=False)
+    run.train()
+    return weights_of(run)
+
+
+class StopAfter(StopSignal):
+    """A stop that is asked for after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._left = steps
+
+    @property
+    def requested(self) -> bool:
+        self._left -= 1
+        return self._left <= 0
+
+
+# In the first stage, between it and the second, in the second, and in the third.
+@pytest.mark.parametrize("steps", [1, 3, 4, 7])
+def test_a_taught_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, data, whole, steps):
+    stopped = new_run(data, tmp_path / "out", StopAfter(steps))
     stopped.start(resume=False)
     with pytest.raises(StoppedForNow):
         stopped.train()
-    resumed = new_run(data, tmp_path / "stopped")
+    resumed = new_run(data, tmp_path / "out")
     resumed.start(resume=True)
-    assert resumed.step == 1
+    assert resumed.step == steps
     resumed.train()
     after = resumed._weights()
-    for name, weight in whole._weights().items():
+    for name, weight in whole.items():
         assert weight.equal(after[name]), name
     resumed.finish()
     # What taught it is not kept.
-    kept = load_blip(str(tmp_path / "stopped"), quantization=Quantization.NONE)
+    kept = load_blip(str(tmp_path / "out"), quantization=Quantization.NONE)
     assert sum(weight.numel() for weight in kept.blip.parameters()) == sum(
         weight.numel() for weight in resumed._model.parameters()
     )
+
+
+def test_the_follower_begins_as_the_advisor_is(tmp_path, data):
+    run = new_run(data, tmp_path / "out")
+    lessons = run._lessons
+    with torch.no_grad():
+        run._average.model.advisor.whole.bias += 1
+    for steps in (lessons.steps_per_epoch - 1, lessons.steps_per_epoch):
+        lessons.after(steps)
+        for pupil in (run._network, run._average.model):
+            is_same = pupil.follower.whole.bias.equal(run._average.model.advisor.whole.bias)
+            assert is_same is (steps == lessons.steps_per_epoch)
+
+
+def test_own_answers_are_taken_beside_the_advisor_s_and_further_ones_from_it_alone(tmp_path, data):
+    run = new_run(data, tmp_path / "out", advice=0.25)
+    lessons, steps = run._lessons, run._course.steps_per_epoch
+    asked = lessons.pictures.gallery.questions
+    asked[:] = [
+        [replace(pair, question=f"{pair.question} {number}") for pair in own]
+        for number, own in enumerate(asked)
+    ]
+    [batch] = lessons.micro_batches(2 * steps)
+    given = len(batch.advised.asked.texts)
+    assert 0 < given < len(batch.share_B)
+    assert {float(share) for share in batch.share_B[:given]} <= {0.25, 0.0}
+    assert {float(share) for share in batch.share_B[given:]} == {1.0}
+    torch.testing.assert_close(batch.first_BV.sum(1), torch.ones(len(batch.share_B)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"texts_anew": True}, "texts_anew keeps the tower of start_from; give that too"),
+        ({"patches_kept": 0.5}, "patches_kept hides what a teacher shows"),
+        ({"shape": SHAPE | {"heads": 3}}, "width 32 is no multiple of heads, 3"),
+        ({"shape": SHAPE | {"patch_size": 12}}, "image_size 32 is no multiple of patch_size, 12"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(tmp_path, data, changes, said):
+    with pytest.raises(InputError, match=said):
+        recipe(data, tmp_path / "out", **({"teaching": TEACHING} | changes))
+
+
+def test_a_teacher_that_is_missing_is_told_before_anything_is_read(tmp_path, data):
+    settings = recipe(data, tmp_path / "out", teaching=TEACHING)
+    for refused in (lambda: require_means(settings), lambda: make_model(settings, resume=False)):
+        with pytest.raises(InputError, match="tiny: no such teacher"):
+            refused()
