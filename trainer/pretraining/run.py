@@ -34,7 +34,13 @@ from trainer.pretraining.scratch import new_model, new_processor, train_tokenize
 from trainer.pretraining.starting import continued_model
 from trainer.pretraining.teaching.beginning import taught_by
 from trainer.pretraining.teaching.lessons import TaughtLessons
-from trainer.pretraining.teaching.stages import Stage, StagedOptimization, stage_at, stages_of
+from trainer.pretraining.teaching.stages import (
+    Stage,
+    StagedOptimization,
+    stage_at,
+    stages_of,
+    steps_of_stage,
+)
 from trainer.pretraining.teaching.teacher import Teacher
 from trainer.recipe.schedule import Schedule
 from trainer.training.loop import StepReport
@@ -142,7 +148,9 @@ class ModelRun(Run[None]):
         }
 
     def _keep_step(self, report: StepReport) -> None:
-        self._average.update(self._network, report.step)
+        # Of a stage before, little is worth keeping: its own part began at random.
+        done = steps_of_stage(self._recipe, report.step, self._course.steps_per_epoch)
+        self._average.update(self._network, done)
         if isinstance(self._lessons, TaughtLessons):
             self._lessons.after(report.step)
         self._losses.append(report.loss)

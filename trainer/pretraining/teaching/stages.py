@@ -48,6 +48,12 @@ def first_epoch(recipe: PretrainRecipe, stage: Stage) -> int:
     return sum(stages[each] for each in list(stages)[: list(stages).index(stage)])
 
 
+def steps_of_stage(recipe: PretrainRecipe, steps: int, steps_per_epoch: int) -> int:
+    """Return how many of so many steps in all, at least one, are of the stage of the last one."""
+    stage = stage_at(recipe, (steps - 1) // steps_per_epoch)
+    return steps - first_epoch(recipe, stage) * steps_per_epoch
+
+
 @dataclass(frozen=True)
 class StagedOptimization(Optimization):
     """An optimisation whose rate rises and falls anew in each stage; ``stages`` has their steps."""

@@ -14,7 +14,7 @@ from tests.trainer.pretraining.test_run import SHAPE, recipe
 from tests.trainer.recipes import write_data
 from trainer.pretraining.pretrain import make_model, recipe_pairs, require_means
 from trainer.pretraining.run import ModelRun
-from trainer.pretraining.teaching.stages import Stage, stage_at
+from trainer.pretraining.teaching.stages import Stage, stage_at, steps_of_stage
 
 TEACHING = {
     "teacher": "tiny",
@@ -70,6 +70,14 @@ def test_each_stage_trains_its_own_part(tmp_path, data):
         Stage.SEEING: seeing,
         Stage.ANSWERING: {*seeing, "model.text_encoder", "model.text_decoder"},
     }
+
+
+def test_steps_are_counted_anew_in_each_stage(tmp_path, data):
+    settings = recipe(data, tmp_path / "out", epochs=1, teaching=TEACHING)
+    counted = [steps_of_stage(settings, steps, 3) for steps in range(1, 10)]
+    assert counted == [1, 2, 3] * 3
+    plain = recipe(data, tmp_path / "out", epochs=3)
+    assert [steps_of_stage(plain, steps, 3) for steps in range(1, 10)] == [*range(1, 10)]
 
 
 @pytest.fixture(scope="module")
