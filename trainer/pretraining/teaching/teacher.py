@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -19,6 +18,7 @@ from torch.nn.functional import interpolate
 
 from shared.errors import InputError
 from shared.program.settings import Settings, validated
+from shared.program.toml_files import read_toml
 
 _CPU = torch.device("cpu")
 _TABLE = Path(__file__).with_name("teachers.toml")
@@ -96,7 +96,7 @@ class Teacher:
 @cache
 def known_teachers() -> Mapping[str, TeacherFacts]:
     """Return what is known of each teacher, by its name."""
-    table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+    table = read_toml(_TABLE)
     return {
         name: validated(TeacherFacts, {**facts, "date": str(facts["date"])}, source=_TABLE.name)
         for name, facts in table.items()
