@@ -90,10 +90,12 @@ def write_bundle(
     (folder / RUNTIME).write_text(standalone_runtime(), encoding="utf-8")
 
 
-def write_graphs(exportable: Exportable, folder: Path) -> Iterator[str]:
-    """Write the float32 ONNX graphs into a folder; yields each name when it is there."""
+def write_graphs(
+    exportable: Exportable, folder: Path, target: Target = Target.ONNX
+) -> Iterator[str]:
+    """Write a target's float32 ONNX graphs into a folder; yields each name when it is there."""
     for name, graph in exportable.graphs.items():
-        write_graph(graph, graph_path(folder, name))
+        write_graph(graph, graph_path(folder, name), target.opset)
         yield name
 
 

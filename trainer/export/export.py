@@ -162,7 +162,7 @@ def _write_bundles(
         if order.target is Target.LITERT and order.litert_python is not None:
             written = write_converted(exportable, graphs, list(wanted), order.litert_python)
         else:
-            written = write_graphs(exportable, graphs)
+            written = write_graphs(exportable, graphs, order.target)
         for name in written:
             progress.advance(note=name)
         for variant in wanted:

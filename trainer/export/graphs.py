@@ -7,17 +7,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import onnx
 import torch
 from torch import nn
 
+from trainer.export.heads import join_heads
 from trainer.export.quiet import quiet_logging
 from trainer.export.rows import Rows
-
-OPSET: Final = 21
-"""The first with tensors of 4 bits."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,8 @@ class Graph:
     rows: Rows = Rows.FEW
 
 
-def write_graph(graph: Graph, path: Path) -> None:
-    """Write a graph, without what would name this machine."""
+def write_graph(graph: Graph, path: Path, opset: int) -> None:
+    """Write a graph of an ONNX operator set, without what would name this machine."""
     # Both are of torch's own making, inside its exporter.
     with quiet_logging(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -49,12 +47,13 @@ def write_graph(graph: Graph, path: Path) -> None:
                 key: dict.fromkeys(graph.dynamic.get(key, {}), torch.export.Dim.DYNAMIC)
                 for key in graph.inputs
             },
-            opset_version=OPSET,
+            opset_version=opset,
             dynamo=True,
             external_data=False,
             verbose=False,
         )
     assert program is not None
+    join_heads(program.model)
     model = program.model_proto
     _name_axes(model, graph.dynamic)
     _forget_where_it_was_made(model)

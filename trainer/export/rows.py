@@ -29,7 +29,7 @@ _LEAST: Final = 1e-30
 _CONSTANTS: Final[dict[str, NDArray[Any]]] = {
     "rows.last_axis": np.array([-1], dtype=np.int64),
     "rows.least": np.array(_LEAST, dtype=np.float32),
-    "rows.step": np.array(1 / _MOST, dtype=np.float32),
+    "rows.most": np.array(_MOST, dtype=np.float32),
     "rows.one": np.array(1, dtype=np.float32),
     "rows.zero": np.array(_ZERO, dtype=np.uint8),
 }
@@ -47,8 +47,9 @@ class Rows(Enum):
 def round_by_rows(model: onnx.ModelProto) -> None:
     """Store the weights of products in 8 bits, and round what they are multiplied with row by row.
 
-    ``(.., M, K)`` by ``(K, N)``: with ``s`` a row's largest magnitude / 127 and ``t`` a column's,
-    ``y = s * t * (round(x / s) @ round(w / t))``. What several products read is rounded once.
+    ``(.., M, K)`` by ``(K, N)``: with ``r`` a row's largest magnitude and ``t`` a column's scale,
+    ``y = r * t / 127 * (round(x * 127 / r) @ round(w / t))``. What several products read is rounded
+    once.
     """
     graph = model.graph
     weights = {
@@ -90,8 +91,9 @@ def _rounding(rows: str) -> Iterator[onnx.NodeProto]:
     yield node("Abs", [rows], "magnitudes")
     yield node("ReduceMax", [f"{rows}.magnitudes", "rows.last_axis"], "largest")
     yield node("Max", [f"{rows}.largest", "rows.least"], "range")
-    yield node("Mul", [f"{rows}.range", "rows.step"], "scale")
-    yield node("Div", [rows, f"{rows}.scale"], "scaled")
+    # One division for each row: multiplying all its values is twice as fast as dividing them.
+    yield node("Div", ["rows.most", f"{rows}.range"], "steps")
+    yield node("Mul", [rows, f"{rows}.steps"], "scaled")
     yield node("QuantizeLinear", [f"{rows}.scaled", "rows.one", "rows.zero"], "rounded")
 
 
@@ -100,7 +102,7 @@ def _columns(weight: onnx.TensorProto) -> Iterator[onnx.TensorProto]:
     scales_N = _scales(np.abs(values_KN))
     rounded_KN = np.rint(values_KN / scales_N).astype(np.int8)
     yield numpy_helper.from_array(rounded_KN, f"{weight.name}.rounded")
-    yield numpy_helper.from_array(scales_N, f"{weight.name}.scales")
+    yield numpy_helper.from_array(scales_N / np.float32(_MOST), f"{weight.name}.scales")
 
 
 def _scales(magnitudes_KN: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -128,4 +130,4 @@ def _product(rows: str, weight: str, output: str) -> Iterator[onnx.NodeProto]:
         [f"{output}.of_rounded"],
         domain="com.microsoft",
     )
-    yield helper.make_node("Mul", [f"{output}.of_rounded", f"{rows}.scale"], [output])
+    yield helper.make_node("Mul", [f"{output}.of_rounded", f"{rows}.range"], [output])

@@ -45,6 +45,15 @@ class Target(StrEnum):
         return self.value if self in {Target.OPENVINO, Target.LITERT} else "onnx"
 
     @property
+    def opset(self) -> int:
+        """Return the ONNX operator set of its graphs: 21 has 4 bits, 23 attention as one operator.
+
+        TensorRT reads attention since 10.14 (November 2025), with faults on some cards (its issues
+        4705 and 4738, 2026), so it is given the parts of it.
+        """
+        return 21 if self is Target.TENSORRT else 23
+
+    @property
     def variants(self) -> tuple[str, ...]:
         """Return the forms of weights that it has."""
         match self:

@@ -73,8 +73,10 @@ def image_features(model: BlipForQuestionAnswering, pixels_NCHW: torch.Tensor) -
     for layer in tower.encoder.layers:
         attention = layer.self_attn
         mixed = attention.qkv(layer.layer_norm1(states_NLD))
-        parts = mixed.unflatten(-1, (3, attention.num_heads, attention.head_dim))
-        queries, keys, values = parts.permute(2, 0, 3, 1, 4)
+        queries, keys, values = (
+            part.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
+            for part in mixed.chunk(3, dim=-1)
+        )
         seen = scaled_dot_product_attention(queries, keys, values, scale=attention.scale)
         states_NLD = states_NLD + attention.projection(joined_heads(seen))
         states_NLD = states_NLD + layer.mlp(layer.layer_norm2(states_NLD))

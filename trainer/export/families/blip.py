@@ -76,7 +76,8 @@ class QuestionEncoder(nn.Module):
         ``ids`` and ``mask`` (1 for a real token) are ``(B, T)``, the image's keys and values
         ``(Y, K, L, E)``.
         """
-        seen_B11T = mask.bool()[:, None, None, :]
+        # Of a mask with one row for all tokens onnxruntime's Attention makes an error.
+        seen_B1TT = mask.bool()[:, None, None, :].expand(-1, -1, ids.shape[1], -1)
         positions_1T = torch.arange(ids.shape[1], device=ids.device)[None]
         states_BTD = self.tower.embeddings(input_ids=ids, position_ids=positions_1T)
         for number, layer in enumerate(self.tower.encoder.layer):
@@ -85,7 +86,7 @@ class QuestionEncoder(nn.Module):
                 split_heads(projection(states_BTD), attention)
                 for projection in (attention.self.query, attention.self.key, attention.self.value)
             )
-            context = scaled_dot_product_attention(queries, keys, values, attn_mask=seen_B11T)
+            context = scaled_dot_product_attention(queries, keys, values, attn_mask=seen_B1TT)
             states_BTD = attention.output(joined_heads(context), states_BTD)
             queries = split_heads(cross.self.query(states_BTD), cross)
             context = _at_image(queries, image_keys[number], image_values[number])
