@@ -65,7 +65,8 @@ class Target:
     """What a model takes in one engine: one question on one picture, and all around it.
 
     ``joules`` are those of a question, ``None`` where the machine counts none; ``equal`` is the
-    share of answers that are the original's.
+    share of answers that are the original's, ``None`` where its weights are random: what it says
+    is then chance.
     """
 
     what: str
@@ -75,7 +76,7 @@ class Target:
     each_cpu_ms: Sequence[float]
     peak_mib: float
     joules: float | None
-    equal: float
+    equal: float | None
 
     def plain(self) -> dict[str, str]:
         """Return it as the cells of a table."""
@@ -91,7 +92,7 @@ class Target:
             "joules a question": "not measurable here"
             if self.joules is None
             else f"{self.joules:.2f}",
-            "same answers": f"{self.equal:.1%}",
+            "same answers": "random weights" if self.equal is None else f"{self.equal:.1%}",
         }
 
 

@@ -29,7 +29,10 @@ class Target(StrEnum):
 
     @property
     def engines(self) -> str:
-        """Return what pip installs on a device to run it."""
+        """Return what pip installs on a device to run it, as a shell takes it.
+
+        Below 1.24 onnxruntime does not know all operators of set 23 (tried with 1.23.2).
+        """
         match self:
             case Target.OPENVINO:
                 return "openvino"
@@ -37,7 +40,7 @@ class Target(StrEnum):
                 return "onnxruntime-gpu"
             case Target.LITERT:
                 return "ai-edge-litert"
-        return "onnxruntime"
+        return "'onnxruntime>=1.24'"
 
     @property
     def extra(self) -> str:
