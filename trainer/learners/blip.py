@@ -13,6 +13,7 @@ from shared.errors import InputError
 from shared.records import QAPair
 from shared.vqa.blip.config import image_size, token_ids
 from shared.vqa.blip.forward import (
+    answer_logits,
     answer_loss_sum,
     answer_token_count,
     encode_images,
@@ -134,6 +135,19 @@ class BlipLearner(Learner[BlipExamples]):
             examples.answers.to(device),
             image_of_B=torch.tensor(image_of, device=device),
         )
+
+    def log_probabilities(
+        self, features: Features, image_of: Sequence[int], examples: BlipExamples
+    ) -> torch.Tensor:
+        """Return those of all tokens, for each token of the answers."""
+        blip, device = self.model.blip, self.model.device
+        questions, answers = examples.questions.to(device), examples.answers.to(device)
+        image_of_B = torch.tensor(image_of, device=device)
+        states_BTD = encode_questions_of_images(
+            blip, questions, torch.stack(list(features)), image_of_B
+        )
+        logits_BTV = answer_logits(blip, states_BTD, questions, answers.inputs)
+        return logits_BTV[answers.labels_BT != IGNORED_LABEL].float().log_softmax(-1)
 
     def supervise_regions(self, regions: RegionsRecipe, pairs: Sequence[QAPair]) -> None:
         """Pull the cross-attention of the question encoder into the boxes."""

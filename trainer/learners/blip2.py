@@ -152,17 +152,29 @@ class Blip2Learner(Learner[Blip2Examples]):
         self, features: Features, image_of: Sequence[int], examples: Blip2Examples
     ) -> torch.Tensor:
         """Return the cross-entropy of all answer tokens, in nats."""
-        queries_BLD = self._queries(features)[torch.tensor(image_of, device=self.model.device)]
-        if self._translates:
-            logits_BTV, labels_BT = self._translated(queries_BLD, examples)
-        else:
-            logits_BTV, labels_BT = self._continued(queries_BLD, examples)
+        logits_BTV, labels_BT = self._said(features, image_of, examples)
         return cross_entropy(
             logits_BTV.flatten(0, 1).float(),
             labels_BT.flatten(),
             ignore_index=IGNORED_LABEL,
             reduction="sum",
         )
+
+    def log_probabilities(
+        self, features: Features, image_of: Sequence[int], examples: Blip2Examples
+    ) -> torch.Tensor:
+        """Return those of all tokens, for each token of the answers."""
+        logits_BTV, labels_BT = self._said(features, image_of, examples)
+        return logits_BTV[labels_BT != IGNORED_LABEL].float().log_softmax(-1)
+
+    def _said(
+        self, features: Features, image_of: Sequence[int], examples: Blip2Examples
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits ``(B, T, V)`` and what they should be."""
+        queries_BLD = self._queries(features)[torch.tensor(image_of, device=self.model.device)]
+        if self._translates:
+            return self._translated(queries_BLD, examples)
+        return self._continued(queries_BLD, examples)
 
     def _continued(
         self, queries_BLD: torch.Tensor, examples: Blip2Examples

@@ -173,6 +173,17 @@ class Learner(ABC, Generic[Examples]):
         is cut into micro-batches.
         """
 
+    @abstractmethod
+    def log_probabilities(
+        self, features: Features, image_of: Sequence[int], examples: Examples
+    ) -> torch.Tensor:
+        """Return the log-probability ``(A, C)`` of every choice, in float32 and nats.
+
+        A row for each of the A choices that examples make of the network: which of the C tokens an
+        answer goes on with, given those before, or whether a label is the answer. Always in the
+        same order.
+        """
+
     def supervise_regions(self, regions: RegionsRecipe, pairs: Sequence[QAPair]) -> None:  # noqa: ARG002 (for those who can)
         """Add the loss of ``regions`` to that of those training pairs that have boxes.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 from shared.questions.answers import normalise
 from shared.records import QAPair
@@ -132,3 +132,10 @@ class ViltLearner(Learner[ViltExamples]):
         targets_BV = torch.zeros_like(logits_BV)
         targets_BV[range(len(examples.labels)), list(examples.labels)] = 1.0
         return binary_cross_entropy_with_logits(logits_BV, targets_BV, reduction="sum")
+
+    def log_probabilities(
+        self, features: Features, image_of: Sequence[int], examples: ViltExamples
+    ) -> torch.Tensor:
+        """Return those of yes and no, for each label of each question."""
+        logits_A = answer_logits(self.model, features, image_of, examples.questions).flatten()
+        return torch.stack((logsigmoid(logits_A), logsigmoid(-logits_A)), dim=-1)

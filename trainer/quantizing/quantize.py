@@ -48,7 +48,7 @@ CARD_FILE, CHART_FILE, TABLE_FILE, CONFIG_FILE = (
 )
 _MERGED: Final = "merged.part"
 """The model with its adapter merged in, while it is rounded."""
-_VERSION: Final = "quantize 1"
+_VERSION: Final = "quantize 2"
 """Of how things are measured: what another one measured is not taken."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from typing import Any, Final
 
 import torch
@@ -91,9 +90,7 @@ def measured_choices(
             choices[part.name] = [Choice(WHOLE, part.bytes_at(WHOLE), 0.0)]
             for bits in BITS:
                 known = _key(part, bits) in measured
-                lost = measured.of(_key(part, bits), _losing(rounder, exact, part, bits, method))
-                # By chance, what the exact model says may be likelier once a part is rounded.
-                loss = max(lost["nats"], 0.0) + lost["changed"]
+                loss = measured.of(_key(part, bits), _losing(rounder, exact, part, bits, method))
                 choices[part.name].append(Choice(bits, part.bytes_at(bits), loss))
                 if not known:
                     progress.advance(note=f"{part.name}, {bits} bits")
@@ -102,11 +99,11 @@ def measured_choices(
 
 def _losing(
     rounder: Rounder, exact: Exact, part: Part, bits: int, method: Method
-) -> Callable[[], dict[str, float]]:
-    def measure() -> dict[str, float]:
+) -> Callable[[], float]:
+    def measure() -> float:
         sees = part.name.startswith(tuple(f"{it}." for it in rounder.learner.image_encoder))
         with rounder.in_bits({part: bits}, method):
-            return asdict(exact.lost(sees_otherwise=sees))
+            return exact.lost(sees_otherwise=sees)
 
     return measure
 

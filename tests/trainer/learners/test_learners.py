@@ -87,6 +87,26 @@ def test_a_batch_costs_what_its_pairs_cost_alone(folders, noise, name):
     assert learner.tokenise(pairs).loss_terms == sum(terms)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_loss_is_that_of_the_choices_that_were_right(folders, noise, name):
+    learner, pairs = load_learner(folders[name]), noise[1][:3]
+    features = FreshFeatures(learner, noise[0])
+    examples = learner.tokenise(pairs)
+    seen = features.of([pair.filename for pair in pairs])
+    with torch.no_grad():
+        said_AC = learner.log_probabilities(seen, range(3), examples)
+    assert torch.allclose(said_AC.exp().sum(-1), torch.ones(len(said_AC)), atol=1e-5)
+    if name == "vilt":
+        labels = learner.model.network.config.num_labels
+        wrong = torch.ones(3, labels, dtype=torch.long)
+        wrong[range(3), list(examples.labels)] = 0
+        right = wrong.flatten()
+    else:
+        right = torch.tensor([token for answer in examples.answers for token in answer])
+    loss = -float(said_AC[range(len(right)), right].sum())
+    assert loss == pytest.approx(loss_of(learner, features, pairs), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("name", "quantization"),
     [

@@ -121,7 +121,7 @@ def test_what_a_kill_broke_off_is_measured_again(tmp_path):
     assert ("a 2" in again, "a 3" in again) == (True, False)
     again.of("a 3", lambda: 3.5)
     assert Measured(path, "of a model").of("a 3", dict) == 3.5
-    with pytest.raises(InputError, match="of another model or other questions"):
+    with pytest.raises(InputError, match="another model or other questions"):
         Measured(path, "of another")
 
 

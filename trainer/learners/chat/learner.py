@@ -198,12 +198,23 @@ class ChatLearner(Learner[ChatExamples]):
         self, features: Features, image_of: Sequence[int], examples: ChatExamples
     ) -> torch.Tensor:
         """Return the cross-entropy of all answer tokens, in nats."""
-        turns = examples.turns
-        if self._share_rows(features, image_of, turns):
-            logits_AV, labels_A = self._together(features, image_of, turns)
-        else:
-            logits_AV, labels_A = self._apart([features[image] for image in image_of], turns)
+        logits_AV, labels_A = self._said(features, image_of, examples.turns)
         return cross_entropy(logits_AV.float(), labels_A, reduction="sum")
+
+    def log_probabilities(
+        self, features: Features, image_of: Sequence[int], examples: ChatExamples
+    ) -> torch.Tensor:
+        """Return those of all tokens, for each token of the answers."""
+        logits_AV, _ = self._said(features, image_of, examples.turns)
+        return logits_AV.float().log_softmax(-1)
+
+    def _said(
+        self, features: Features, image_of: Sequence[int], turns: Sequence[Turn]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits ``(A, V)`` and labels ``(A,)``."""
+        if self._share_rows(features, image_of, turns):
+            return self._together(features, image_of, turns)
+        return self._apart([features[image] for image in image_of], turns)
 
     def _share_rows(
         self, seen: Sequence[SeenPicture], image_of: Sequence[int], turns: Sequence[Turn]

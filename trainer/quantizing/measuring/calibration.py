@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,20 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch.nn.functional import kl_div
 
 from shared.images.decoding import open_image
 from shared.records import QAPair
 from trainer.learners.learner import Features, Learner
 
 _IMAGES_TOGETHER: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """What was lost of all questions: nats of the exact model's answers a question, and changes."""
-
-    nats: float
-    changed: float
 
 
 @dataclass
@@ -57,17 +50,21 @@ class Calibration:
             parts += list(self.learner.encode(self._pixels[first : first + _IMAGES_TOGETHER]))
         return parts
 
+    def _asked_together(self) -> Iterator[tuple[slice, list[int]]]:
+        """Yield few images at a time, and the places of the questions about them."""
+        for first in range(0, len(self.names), _IMAGES_TOGETHER):
+            some = slice(first, first + _IMAGES_TOGETHER)
+            rows = range(*some.indices(len(self.names)))
+            yield some, [place for place, row in enumerate(self._rows) if row in rows]
+
     @torch.no_grad()
     def answers(self, features: Features) -> list[str]:
-        """Ask every question, about few images at a time."""
+        """Ask every question."""
         answers = [""] * len(self.pairs)
-        for first in range(0, len(features), _IMAGES_TOGETHER):
-            some = range(first, min(first + _IMAGES_TOGETHER, len(features)))
-            asked = [place for place, row in enumerate(self._rows) if row in some]
-            memory = self.learner.remember([features[row] for row in some])
+        for some, asked in self._asked_together():
             said = self.learner.answerer.answer(
-                memory,
-                [self._rows[place] - first for place in asked],
+                self.learner.remember(features[some]),
+                [self._rows[place] - some.start for place in asked],
                 [self.pairs[place].question for place in asked],
             )
             for place, answer in zip(asked, said, strict=True):
@@ -75,13 +72,15 @@ class Calibration:
         return answers
 
     @torch.no_grad()
-    def nats(self, features: Features, answers: Sequence[str]) -> float:
-        """Return minus the log-likelihood of answers, a mean over questions."""
-        given = [
-            replace(pair, answer=answer) for pair, answer in zip(self.pairs, answers, strict=True)
-        ]
-        loss = self.learner.loss_sum(features, self._rows, self.learner.tokenise(given))
-        return float(loss) / len(given)
+    def log_probabilities(self, features: Features, answers: Sequence[str]) -> list[torch.Tensor]:
+        """Return those of all choices on the way to the answers, ``(A, C)`` for few images each."""
+        said = []
+        for some, asked in self._asked_together():
+            given = [replace(self.pairs[place], answer=answers[place]) for place in asked]
+            image_of = [self._rows[place] - some.start for place in asked]
+            examples = self.learner.tokenise(given)
+            said.append(self.learner.log_probabilities(features[some], image_of, examples))
+        return said
 
 
 class Exact:
@@ -91,17 +90,25 @@ class Exact:
         self._calibration = calibration
         self._features = calibration.features()
         self._answers = calibration.answers(self._features)
-        self._nats = calibration.nats(self._features, self._answers)
+        self._said = calibration.log_probabilities(self._features, self._answers)
 
     def run_through(self, watch: AbstractContextManager[None]) -> None:
         """Ask everything once within ``watch``, pictures too."""
         with watch:
-            self._calibration.nats(self._calibration.features(), self._answers)
+            self._calibration.log_probabilities(self._calibration.features(), self._answers)
 
-    def lost(self, *, sees_otherwise: bool) -> Lost:
-        """Return what the network loses as it is now; pictures are encoded again if asked."""
+    def lost(self, *, sees_otherwise: bool) -> float:
+        """Return what the network loses as it is now; pictures are encoded again if asked.
+
+        That is the Kullback-Leibler divergence of its choices from the exact model's, on the way
+        to the exact model's answers, in nats a question. It is never below 0, and small changes
+        show in it long before an answer is another.
+        """
         calibration = self._calibration
         features = calibration.features() if sees_otherwise else self._features
-        answers = calibration.answers(features)
-        changed = sum(map(str.__ne__, answers, self._answers)) / len(answers)
-        return Lost(calibration.nats(features, self._answers) - self._nats, changed)
+        said = calibration.log_probabilities(features, self._answers)
+        apart = sum(
+            float(kl_div(now, exact, reduction="sum", log_target=True))
+            for now, exact in zip(said, self._said, strict=True)
+        )
+        return max(apart, 0.0) / len(self._answers)

@@ -34,8 +34,8 @@ class Measured:
             return
         if whole[0].get("measured_of") != fingerprint:
             raise InputError(
-                f"{path.parent}: holds what was measured of another model or other questions; give "
-                "another --out, or remove it"
+                f"{path.parent}: holds what was measured of another model or other questions, or "
+                "by another version; give another --out, or remove it"
             )
         self._known = {line["key"]: line["value"] for line in whole[1:]}
         _cut_to(path, whole)

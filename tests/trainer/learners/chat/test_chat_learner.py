@@ -58,6 +58,11 @@ def test_questions_of_an_image_cost_in_one_row_what_they_cost_alone(noise, name)
     assert alone == pytest.approx(theirs, abs=1e-5 * terms)
     assert loss_of(learner, features, pairs) / terms == pytest.approx(sum(theirs) / terms, abs=1e-5)
     assert learner.shares_rows == (name not in APART)
+    seen, turns = features.of([pairs[0].filename]), learner.tokenise(pairs[:1])
+    with torch.no_grad():
+        said_AV = learner.log_probabilities(seen, [0], turns)
+    [right] = (turn.answer for turn in turns.turns)
+    assert -float(said_AV[range(len(right)), right].sum()) == pytest.approx(alone[0], abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["gemma3", pytest.param("qwen2_vl", marks=pytest.mark.slow)])

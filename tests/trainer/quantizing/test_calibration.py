@@ -1,0 +1,87 @@
+"""What is lost is how far the choices move from the exact model's, however little that is."""
+
+import pytest
+import torch
+
+from shared.vqa.blip.text import IGNORED_LABEL
+from shared.vqa.quantization import Quantization
+from tests.models import SHAPE, save_tiny_model
+from trainer.learners.families import load_learner
+from trainer.quantizing.allocation import allocate
+from trainer.quantizing.measuring.calibration import Calibration, Exact
+from trainer.quantizing.measuring.measured import Measured
+from trainer.quantizing.parts import BITS, WHOLE
+from trainer.quantizing.rounding import Method
+from trainer.quantizing.sensitivity import Rounder, measured_choices
+
+
+@pytest.fixture(scope="module")
+def calibration(tmp_path_factory, pictures):
+    shape = SHAPE.model_copy(update={"vision_layers": 1, "question_layers": 1})
+    folder = save_tiny_model(tmp_path_factory.mktemp("tiny") / "model", shape=shape)
+    learner = load_learner(str(folder), quantization=Quantization.NONE)
+    images, pairs = pictures
+    return Calibration(learner, pairs[:24], images)
+
+
+@pytest.fixture
+def rounder(calibration):
+    return Rounder(calibration.learner)
+
+
+def test_the_exact_model_loses_nothing(calibration):
+    exact = Exact(calibration)
+    assert exact.lost(sees_otherwise=False) == 0
+    assert exact.lost(sees_otherwise=True) == pytest.approx(0, abs=1e-7)
+
+
+def test_choices_are_those_that_the_loss_is_made_of(calibration):
+    learner, pairs = calibration.learner, calibration.pairs[:3]
+    features = calibration.features()[:3]
+    examples = learner.tokenise(pairs)
+    labels_A = examples.answers.labels_BT[examples.answers.labels_BT != IGNORED_LABEL]
+    with torch.no_grad():
+        said_AV = learner.log_probabilities(features, range(3), examples)
+        loss = float(learner.loss_sum(features, range(3), examples))
+    assert -float(said_AV[range(len(labels_A)), labels_A].sum()) == pytest.approx(loss, rel=1e-5)
+
+
+def test_every_bit_less_moves_the_choices_further(calibration, rounder):
+    exact = Exact(calibration)
+    lost = []
+    for bits in sorted(BITS, reverse=True):
+        with rounder.in_bits(rounder.all_in(bits), Method.NEAREST):
+            lost.append(exact.lost(sees_otherwise=True))
+    assert lost == sorted(lost)
+    assert 0 < lost[0] < lost[-1] / 100
+
+
+def test_it_is_the_divergence_of_each_choice_from_the_exact_one(calibration, rounder):
+    exact = Exact(calibration)
+    features = calibration.features()
+    answers = calibration.answers(features)
+    plan = rounder.all_in(2)
+    wanted_AC = torch.cat(calibration.log_probabilities(features, answers))
+    with rounder.in_bits(plan, Method.NEAREST):
+        lost = exact.lost(sees_otherwise=True)
+        said_AC = torch.cat(calibration.log_probabilities(calibration.features(), answers))
+    apart = float((wanted_AC.exp() * (wanted_AC - said_AC)).sum()) / len(answers)
+    assert lost == pytest.approx(apart, rel=1e-4)
+
+
+def test_a_plan_of_several_widths_is_no_further_off_than_one_width_for_all(
+    calibration, rounder, tmp_path
+):
+    choices = measured_choices(
+        rounder, Method.NEAREST, calibration, Measured(tmp_path / "measured", "these")
+    )
+    exact, lost = Exact(calibration), {}
+    alike = rounder.all_in(3)
+    chosen = allocate(choices, rounder.bytes_of(alike))
+    mixed = {part: chosen[part.name].bits for part in rounder.parts}
+    for name, plan in (("alike", alike), ("mixed", mixed)):
+        assert rounder.bytes_of(plan) <= rounder.bytes_of(alike)
+        with rounder.in_bits(plan, Method.NEAREST):
+            lost[name] = exact.lost(sees_otherwise=True)
+    assert len({*mixed.values()} - {WHOLE}) > 1
+    assert 0 < lost["mixed"] < lost["alike"]
