@@ -311,9 +311,9 @@ async def _require_page(plan: RunPlan) -> None:
     """Check that the status page can be served, before the catalogue is read."""
     if plan.address is None:
         return
-    from shared.web.listening import require_free  # noqa: PLC0415 - as below
+    from shared.web.listening import require_free_address  # noqa: PLC0415 - as below
 
-    await require_free(plan.address, "--status")
+    await require_free_address(plan.address, "--status")
 
 
 @asynccontextmanager

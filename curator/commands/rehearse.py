@@ -111,10 +111,10 @@ def rehearse(
     from shared.program.clock import SystemClock
     from shared.program.reporting.events import set_up_events
     from shared.web.access import Address
-    from shared.web.listening import require_free
+    from shared.web.listening import require_free_address
 
     place = listening_at(listen, host, port)
-    asyncio.run(require_free(Address(*place), "--listen"))
+    asyncio.run(require_free_address(Address(*place), "--listen"))
     scene = _scene(script, answers, images)
     if columns is not None:
         scene = scene.model_copy(update={"columns": parse_columns(columns)})

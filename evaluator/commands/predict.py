@@ -176,7 +176,7 @@ def serve(
     from shared.vqa.inputs.instruction import checked_instruction
     from shared.web.access import checked_address
     from shared.web.host_and_port import listening_at
-    from shared.web.listening import require_free
+    from shared.web.listening import require_free_address
 
     instruction = checked_instruction(prompt, max_new_tokens)
     laid_over = None if adapter is None else named_folder(adapter)[1]
@@ -184,7 +184,7 @@ def serve(
     place = listening_at(listen, host, port)
     told = f"--listen {place[0]}:{place[1]}"
     address = checked_address(*place, token, option=told, variable=SERVE_TOKEN)
-    asyncio.run(require_free(address, "--listen"))
+    asyncio.run(require_free_address(address, "--listen"))
     # torch takes seconds to import; what is misspelt need not wait for it.
     from evaluator.serve import Limits
     from evaluator.serve import serve as serve_replica

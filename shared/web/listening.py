@@ -77,7 +77,7 @@ async def listening(
         noise.tell()
 
 
-async def require_free(address: Address, option: str) -> None:
+async def require_free_address(address: Address, option: str) -> None:
     """Check that one could listen at an address now, before what takes long.
 
     Raises:

@@ -170,11 +170,11 @@ def _address(ledger: Path, listen: str, images: Path | None, token: str | None) 
 
     from curator.ledger import migrate_unless_busy, require_ledger
     from shared.web.access import address_in
-    from shared.web.listening import require_free
+    from shared.web.listening import require_free_address
 
     address = address_in(listen, token, option="--listen", variable=TOKEN_VARIABLE)
     require_ledger(ledger)
-    asyncio.run(require_free(address, "--listen"))
+    asyncio.run(require_free_address(address, "--listen"))
     if images is not None and not images.is_dir():
         raise InputError(f"{images}: no such images folder; give another --images")
     migrate_unless_busy(ledger)
