@@ -8,6 +8,7 @@ int8).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import onnx_ir as ir
@@ -90,9 +91,14 @@ def _is_split(states: ir.Value | None, parts: ir.Value) -> bool:
     if len(parts.shape) != len(_APART) or len(states.shape) != len(_APART) - 1:
         return False
     *outer, heads, size = parts.shape
-    if not isinstance(heads, int) or not isinstance(size, int):
+    if not isinstance(heads, int) or not isinstance(size, int) or _is_unknown(outer):
         return False
     return [*outer, heads * size] == list(states.shape)
+
+
+def _is_unknown(sizes: Sequence[int | ir.SymbolicDim]) -> bool:
+    """Return whether a size has no name, so that it may be another than one like it."""
+    return any(isinstance(size, ir.SymbolicDim) and size.value is None for size in sizes)
 
 
 def _heads(apart: ir.Value) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from PIL import Image
@@ -30,7 +31,7 @@ from shared.vqa.blip.text import (
     question_batch,
 )
 from shared.vqa.inputs.preprocessing import to_device
-from trainer.learners.learner import Features, Learner, half_bytes
+from trainer.learners.learner import Features, Learner, QuestionAndAnswer, half_bytes
 from trainer.learners.regions import (
     SMALLEST_SHARE,
     RegionSupervision,
@@ -104,11 +105,15 @@ class BlipLearner(Learner[BlipExamples]):
         """Project the keys and values of the cross-attention."""
         return memory_of(self.model, torch.stack(list(features)))
 
-    def tokenise(self, pairs: Sequence[QAPair]) -> BlipExamples:
+    def tokenise(self, pairs: Sequence[QuestionAndAnswer]) -> BlipExamples:
         """Tokenise questions and answers separately."""
         tokenizer, ids = self.model.tokenizer, token_ids(self.model.blip.config)
         questions, answers = [p.question for p in pairs], [p.answer for p in pairs]
-        targets = region_targets(pairs, self._supervision) if self._supervision else None
+        targets = (
+            region_targets(cast("Sequence[QAPair]", pairs), self._supervision)
+            if self._supervision
+            else None
+        )
         if targets:
             questions += [pair.question for pair in targets.extra]
         return BlipExamples(

@@ -18,7 +18,6 @@ from PIL import Image
 from torch.nn.functional import cross_entropy, pad
 
 from shared.errors import InputError
-from shared.records import QAPair
 from shared.vqa.answerer import Answerer
 from shared.vqa.blip.text import IGNORED_LABEL, pad_right, token_lists
 from shared.vqa.blip2 import (
@@ -31,7 +30,13 @@ from shared.vqa.blip2 import (
 )
 from shared.vqa.greedy import end_tokens
 from shared.vqa.inputs.preprocessing import to_device
-from trainer.learners.learner import Features, Learner, TokenLimits, half_bytes
+from trainer.learners.learner import (
+    Features,
+    Learner,
+    QuestionAndAnswer,
+    TokenLimits,
+    half_bytes,
+)
 
 DECODER_TARGETS = ("q_proj", "k_proj", "v_proj")
 ENCODER_DECODER_TARGETS = ("q", "k", "v")
@@ -133,13 +138,14 @@ class Blip2Learner(Learner[Blip2Examples]):
         assert isinstance(self.answerer, Blip2Answerer)
         return self.answerer.remember_queries(self._queries(features))
 
-    def tokenise(self, pairs: Sequence[QAPair]) -> Blip2Examples:
+    def tokenise(self, pairs: Sequence[QuestionAndAnswer]) -> Blip2Examples:
         """Tokenise the prompts as the answerer does, and the answers as they are generated."""
         tokenizer = self.model.tokenizer
         assert isinstance(self.answerer, Blip2Answerer)
         prompts = self.answerer.prompts([pair.question for pair in pairs])
         # A decoder goes on after "Answer:" with a space, which is part of its next token.
-        spoken = [pair.answer if self._translates else f" {pair.answer}" for pair in pairs]
+        before = "" if self._translates else " "
+        spoken = [f"{before}{pair.answer}" if pair.answer else "" for pair in pairs]
         answers = tokenizer(
             spoken, truncation=True, max_length=self._limits.answer - 1, add_special_tokens=False
         )["input_ids"]

@@ -31,6 +31,20 @@ HALF_BYTES: Final = 2
 """Bytes of a number of a feature, as it is stored."""
 
 
+class QuestionAndAnswer(Protocol):
+    """What is read of a pair: what is asked, and what is to be said, which may be nothing."""
+
+    @property
+    def question(self) -> str:
+        """What is asked."""
+        ...
+
+    @property
+    def answer(self) -> str:
+        """What is to be said."""
+        ...
+
+
 class Tokenised(Protocol):
     """Pairs as a family's network reads them."""
 
@@ -160,7 +174,7 @@ class Learner(ABC, Generic[Examples]):
         """Hear that the adapter's layers are in the network."""
 
     @abstractmethod
-    def tokenise(self, pairs: Sequence[QAPair]) -> Examples:
+    def tokenise(self, pairs: Sequence[QuestionAndAnswer]) -> Examples:
         """Return the pairs as the network reads them."""
 
     @abstractmethod

@@ -18,12 +18,17 @@ from PIL import Image
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 from shared.questions.answers import normalise
-from shared.records import QAPair
 from shared.vqa.adapting.added_labels import HEAD, grow_head, make_head_trainable
 from shared.vqa.answerer import Answerer
 from shared.vqa.inputs.preprocessing import to_device
 from shared.vqa.vilt import PatchMemory, answer_logits, patch_embeddings
-from trainer.learners.learner import Features, Learner, TokenLimits, half_bytes
+from trainer.learners.learner import (
+    Features,
+    Learner,
+    QuestionAndAnswer,
+    TokenLimits,
+    half_bytes,
+)
 
 MAX_STRETCH = 1333 / 800
 """ViLT's processor cuts no image longer than this many times its shorter side."""
@@ -113,7 +118,7 @@ class ViltLearner(Learner[ViltExamples]):
         if self.added_labels:
             grow_head(self.model.network, self.added_labels)
 
-    def tokenise(self, pairs: Sequence[QAPair]) -> ViltExamples:
+    def tokenise(self, pairs: Sequence[QuestionAndAnswer]) -> ViltExamples:
         """Look up the label of every answer.
 
         Raises:

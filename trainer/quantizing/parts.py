@@ -60,7 +60,8 @@ def parts_of(network: PreTrainedModel, largest_group: int = LARGEST_GROUP) -> tu
     layers: dict[int, list[str]] = {}
     left_out: set[int] = set()
     for name, layer in network.named_modules():
-        if isinstance(layer, (torch.nn.Linear, torch.nn.Embedding)):
+        # Other kinds of Linear than its own are read past their forward, as in MultiheadAttention.
+        if type(layer) is torch.nn.Linear or isinstance(layer, torch.nn.Embedding):
             layers.setdefault(id(layer.weight), []).append(name)
             if isinstance(layer, torch.nn.Embedding) and not _is_worth_it(layer):
                 left_out.add(id(layer.weight))

@@ -9,10 +9,16 @@ import torch
 from accelerate import init_empty_weights
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel
+from transformers.utils import GENERATION_CONFIG_NAME
 
 from shared.errors import InputError
-from shared.vqa.packed.layers import PackedEmbedding, PackedLinear
+from shared.vqa.packed.layers import (
+    PackedEmbedding,
+    PackedLinear,
+    packed_table,
+    unpacked_table,
+)
 from shared.vqa.packed.record import WEIGHTS, PackedPart, PackedRecord
 from shared.vqa.packed.whole import PACKED_TENSORS
 
@@ -45,6 +51,9 @@ def write_packed_network(network: PreTrainedModel, folder: Path) -> dict[str, st
     save_file(kept, folder / WEIGHTS, metadata={"format": "pt"})
     network.config.architectures = [type(network).__name__]
     network.config.save_pretrained(folder)
+    if network.can_generate():
+        # It says which tokens end an answer, which the configuration may not.
+        network.generation_config.save_pretrained(folder)
     return shared
 
 
@@ -67,6 +76,8 @@ def read_packed_network(
     _require_sound(folder, tensors)
     with init_empty_weights(include_buffers=False):
         network = network_class(config)
+    if (folder / GENERATION_CONFIG_NAME).is_file():
+        network.generation_config = GenerationConfig.from_pretrained(folder)
     # Tensors of the file take the places, whatever sizes the record claims.
     with torch.device("meta"):
         for part in record.parts:
@@ -113,7 +124,12 @@ def _put(
             f"{folder}: {name} is packed, which a model of its configuration does not have"
         ) from error
     if isinstance(layer, torch.nn.Embedding):
-        network.set_submodule(name, PackedEmbedding(part.shape, part.bits, part.groups, dtype))
+        if tuple(layer.weight.shape) != part.shape:
+            raise InputError(
+                f"{folder}: {name} is packed as {part.shape}, and its configuration has "
+                f"{tuple(layer.weight.shape)}"
+            )
+        network.set_submodule(name, packed_table(layer, part.bits, part.groups, dtype))
         return
     with_bias = getattr(layer, "bias", None) is not None
     network.set_submodule(
@@ -144,8 +160,7 @@ def unpack(network: PreTrainedModel) -> None:
     """Put plain layers in the place of packed ones, with the same rounded weights, in place."""
     for name, layer in list(network.named_modules()):
         if isinstance(layer, PackedEmbedding):
-            plain = torch.nn.Embedding.from_pretrained(layer.weight)
-            network.set_submodule(name, plain)
+            network.set_submodule(name, unpacked_table(layer))
         elif isinstance(layer, PackedLinear):
             linear = torch.nn.Linear(layer.in_features, layer.out_features, bias=False)
             linear.weight = torch.nn.Parameter(layer.weight, requires_grad=False)

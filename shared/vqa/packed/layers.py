@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, cast
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn.functional import linear
 from shared.vqa.packed.grid import Grid
 from shared.vqa.packed.packing import packed, unpacked
 from shared.vqa.packed.record import packed_length
+from shared.vqa.packed.whole import PACKED_TENSORS
 
 
 class _Packed(torch.nn.Module):
@@ -68,21 +70,30 @@ class PackedLinear(torch.nn.Linear, _Packed):
         return product if self.bias is None else product + self.bias
 
 
-class PackedEmbedding(_Packed):
+class PackedEmbedding(torch.nn.Embedding, _Packed):
     """A table of embeddings, of which the rows that are asked for are unpacked.
 
-    A row has to fill whole bytes: its length is a multiple of eight.
+    A row has to fill whole bytes: its length is a multiple of eight. What a network has in the
+    place of a plain table, such as one that scales its rows, goes on doing it (``packed_table``).
     """
 
-    def __init__(self, shape: tuple[int, int], bits: int, groups: int, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.num_embeddings, self.embedding_dim = shape
-        self._hold(shape, bits, groups, dtype)
+    _is_asked = False
 
     @property
-    def weight(self) -> torch.Tensor:
-        """The table, unpacked."""
+    def weight(self) -> torch.Tensor:  # type: ignore[override] # torch's is an attribute
+        """The table, unpacked; none of its rows while a row is asked for."""
+        if self._is_asked:
+            # Some only look at its type then, for which not all of it is to be unpacked.
+            return self.scales.new_empty((0, self.embedding_dim), dtype=self.computed_in)
         return self.unpacked_weight()
+
+    def __call__(self, *args: Any, **named: Any) -> Any:  # noqa: ANN401 (as the kind's own forward)
+        """Return the rows of some ids, as the kind of table makes them."""
+        self._is_asked = True
+        try:
+            return super().__call__(*args, **named)
+        finally:
+            self._is_asked = False
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Return the rows of these ids."""
@@ -91,6 +102,45 @@ class PackedEmbedding(_Packed):
         codes = unpacked(rows[asked].flatten(), self.bits, (len(asked), width))
         grid = Grid(self.bits, self.scales[asked], self.zeros[asked])
         return grid.weight(codes).to(self.computed_in).view(*ids.shape, width)
+
+
+def packed_table(
+    table: torch.nn.Embedding, bits: int, groups: int, dtype: torch.dtype
+) -> PackedEmbedding:
+    """Return a table of the kind of ``table``, without its rows, that holds packed ones."""
+    kind = type(table)
+    packed_kind = (
+        PackedEmbedding
+        if kind is torch.nn.Embedding
+        # Its own forward comes first, and calls PackedEmbedding's where it called Embedding's.
+        else type(f"Packed{kind.__name__}", (kind, PackedEmbedding), {})
+    )
+    made = cast("PackedEmbedding", object.__new__(packed_kind))
+    made.__dict__.update(_own_state(table))
+    shape = (table.num_embeddings, table.embedding_dim)
+    made._hold(shape, bits, groups, dtype)  # noqa: SLF001 (of this module)
+    return made
+
+
+def unpacked_table(table: PackedEmbedding) -> torch.nn.Embedding:
+    """Return a table of the kind that was packed, with the rows that the codes stand for."""
+    kind = next(kind for kind in type(table).__mro__ if not issubclass(kind, PackedEmbedding))
+    made = cast("torch.nn.Embedding", object.__new__(kind))
+    made.__dict__.update(_own_state(table))
+    for name in PACKED_TENSORS:
+        delattr(made, name)
+    made.weight = torch.nn.Parameter(table.unpacked_weight(), requires_grad=False)
+    return made
+
+
+def _own_state(table: torch.nn.Embedding) -> dict[str, Any]:
+    """Return all that a table keeps but its rows."""
+    kept = {
+        name: copy(value) if isinstance(value, dict) else value
+        for name, value in table.__dict__.items()
+    }
+    kept["_parameters"].pop("weight", None)
+    return kept
 
 
 class _Product(torch.autograd.Function):
@@ -127,11 +177,6 @@ def packed_embedding(
 ) -> PackedEmbedding:
     """Return the table ``layer`` as these codes."""
     weight = layer.weight
-    made = PackedEmbedding(
-        (layer.num_embeddings, layer.embedding_dim),
-        grid.bits,
-        grid.scales_OG.shape[1],
-        weight.dtype,
-    ).to(weight.device)
+    made = packed_table(layer, grid.bits, grid.scales_OG.shape[1], weight.dtype).to(weight.device)
     made.take(grid, codes_OI)
     return made

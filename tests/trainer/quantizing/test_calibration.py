@@ -8,7 +8,7 @@ from shared.vqa.quantization import Quantization
 from tests.models import SHAPE, save_tiny_model
 from trainer.learners.families import load_learner
 from trainer.quantizing.allocation import allocate
-from trainer.quantizing.measuring.calibration import Calibration, Exact
+from trainer.quantizing.measuring.calibration import ALL, Calibration, Exact
 from trainer.quantizing.measuring.measured import Measured
 from trainer.quantizing.parts import BITS, WHOLE
 from trainer.quantizing.rounding import Method
@@ -61,12 +61,63 @@ def test_it_is_the_divergence_of_each_choice_from_the_exact_one(calibration, rou
     features = calibration.features()
     answers = calibration.answers(features)
     plan = rounder.all_in(2)
-    wanted_AC = torch.cat(calibration.log_probabilities(features, answers))
+    wanted_AC = torch.cat(list(calibration.log_probabilities(features, answers)))
     with rounder.in_bits(plan, Method.NEAREST):
         lost = exact.lost(sees_otherwise=True)
-        said_AC = torch.cat(calibration.log_probabilities(calibration.features(), answers))
+        said_AC = torch.cat(list(calibration.log_probabilities(calibration.features(), answers)))
     apart = float((wanted_AC.exp() * (wanted_AC - said_AC)).sum()) / len(answers)
     assert lost == pytest.approx(apart, rel=1e-4)
+
+
+def test_each_question_is_asked_about_its_own_picture(calibration):
+    features, answers = calibration.features(), ["red"] * len(calibration.pairs)
+    mixed = Calibration(calibration.learner, calibration.pairs[::-1], calibration.images)
+    together = list(mixed.log_probabilities(mixed.features(), answers))
+    alone = []
+    for pair in mixed.pairs:
+        one = Calibration(calibration.learner, [pair], calibration.images)
+        alone += one.log_probabilities(one.features(), ["red"])
+    assert torch.allclose(torch.cat(together), torch.cat(alone), atol=1e-5)
+    assert not torch.allclose(torch.cat(alone)[:2], torch.cat(alone)[-2:], atol=1e-5)
+    assert len(together) < len(alone) == len(features) * 2
+
+
+def test_a_model_that_says_nothing_is_measured_by_that(calibration, rounder):
+    decoder = calibration.learner.model.network.text_decoder
+    bias, end = decoder.cls.predictions.decoder.bias, calibration.learner.model.tokenizer
+    before = bias.detach().clone()
+    try:
+        with torch.no_grad():
+            bias[end.sep_token_id] += 50
+        exact = Exact(calibration)
+        assert set(calibration.answers(calibration.features())) == {""}
+        with rounder.in_bits(rounder.all_in(2), Method.NEAREST):
+            assert 0 <= exact.lost(sees_otherwise=True) < 1
+    finally:
+        with torch.no_grad():
+            bias.copy_(before)
+
+
+def test_what_is_no_number_any_more_lost_all(calibration):
+    exact = Exact(calibration)
+    scale = calibration.learner.model.network.text_encoder.embeddings.LayerNorm.weight
+    before = scale.detach().clone()
+    try:
+        with torch.no_grad():
+            scale.fill_(float("nan"))
+        assert exact.lost(sees_otherwise=False) == ALL
+    finally:
+        with torch.no_grad():
+            scale.copy_(before)
+
+
+def test_parts_that_see_lose_something_too(calibration, rounder, tmp_path):
+    choices = measured_choices(
+        rounder, Method.NEAREST, calibration, Measured(tmp_path / "measured", "these")
+    )
+    seeing = [choices[name] for name in choices if name.startswith("vision_model.")]
+    assert seeing
+    assert all(choice.loss > 0 for of_part in seeing for choice in of_part if choice.bits == 2)
 
 
 def test_a_plan_of_several_widths_is_no_further_off_than_one_width_for_all(

@@ -21,7 +21,6 @@ from torch.nn.functional import cross_entropy
 from shared.errors import InputError
 from shared.images.decoding import open_image
 from shared.program.reporting.event_log import EventLog
-from shared.records import QAPair
 from shared.vqa.answerer import Answerer
 from shared.vqa.chat.abilities import Keeping, window_of
 from shared.vqa.chat.answerer import ChatAnswerer
@@ -37,7 +36,13 @@ from trainer.learners.chat.passes import groups_of, said_apart, said_together
 from trainer.learners.chat.pictures import SeenPicture, encoder_outputs, positions_of, see
 from trainer.learners.chat.proof import sharing_differs_by
 from trainer.learners.chat.rows import Before, Turn, rows_of
-from trainer.learners.learner import Features, Learner, TokenLimits, half_bytes
+from trainer.learners.learner import (
+    Features,
+    Learner,
+    QuestionAndAnswer,
+    TokenLimits,
+    half_bytes,
+)
 
 log = EventLog(__name__)
 
@@ -176,7 +181,7 @@ class ChatLearner(Learner[ChatExamples]):
     def _places_of(self, image: Image.Image) -> int:
         return len(self._split.prefix(self.answerer.prepare(image)).ids)
 
-    def tokenise(self, pairs: Sequence[QAPair]) -> ChatExamples:
+    def tokenise(self, pairs: Sequence[QuestionAndAnswer]) -> ChatExamples:
         """Tokenise questions as they are asked, and answers as the template has them said."""
         questions = self.model.asked([pair.question for pair in pairs])
         return ChatExamples(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch.nn.functional import kl_div
@@ -17,6 +18,8 @@ from shared.records import QAPair
 from trainer.learners.learner import Features, Learner
 
 _IMAGES_TOGETHER: Final = 8
+ALL: Final = 1e6
+"""Nats a question: more than any answer takes."""
 
 
 @dataclass
@@ -72,15 +75,22 @@ class Calibration:
         return answers
 
     @torch.no_grad()
-    def log_probabilities(self, features: Features, answers: Sequence[str]) -> list[torch.Tensor]:
-        """Return those of all choices on the way to the answers, ``(A, C)`` for few images each."""
-        said = []
+    def log_probabilities(
+        self, features: Features, answers: Sequence[str]
+    ) -> Iterator[torch.Tensor]:
+        """Yield those of all choices on the way to the answers, ``(A, C)`` for few images each."""
         for some, asked in self._asked_together():
-            given = [replace(self.pairs[place], answer=answers[place]) for place in asked]
+            given = [_Said(self.pairs[place].question, answers[place]) for place in asked]
             image_of = [self._rows[place] - some.start for place in asked]
             examples = self.learner.tokenise(given)
-            said.append(self.learner.log_probabilities(features[some], image_of, examples))
-        return said
+            yield self.learner.log_probabilities(features[some], image_of, examples)
+
+
+class _Said(NamedTuple):
+    """What a model said to a question, which may be nothing."""
+
+    question: str
+    answer: str
 
 
 class Exact:
@@ -89,26 +99,35 @@ class Exact:
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration
         self._features = calibration.features()
-        self._answers = calibration.answers(self._features)
-        self._said = calibration.log_probabilities(self._features, self._answers)
+        self.answers = calibration.answers(self._features)
+        choices = calibration.log_probabilities(self._features, self.answers)
+        # All of them, which the network's device may have no room for.
+        self._said = [some.cpu() for some in choices]
 
     def run_through(self, watch: AbstractContextManager[None]) -> None:
         """Ask everything once within ``watch``, pictures too."""
         with watch:
-            self._calibration.log_probabilities(self._calibration.features(), self._answers)
+            features = self._calibration.features()
+            for _ in self._calibration.log_probabilities(features, self.answers):
+                pass
 
     def lost(self, *, sees_otherwise: bool) -> float:
         """Return what the network loses as it is now; pictures are encoded again if asked.
 
         That is the Kullback-Leibler divergence of its choices from the exact model's, on the way
-        to the exact model's answers, in nats a question. It is never below 0, and small changes
-        show in it long before an answer is another.
+        to the exact model's answers, in nats a question. Small changes show in it long before an
+        answer is another. What is no number any more has lost ``ALL``.
         """
         calibration = self._calibration
         features = calibration.features() if sees_otherwise else self._features
-        said = calibration.log_probabilities(features, self._answers)
-        apart = sum(
-            float(kl_div(now, exact, reduction="sum", log_target=True))
-            for now, exact in zip(said, self._said, strict=True)
-        )
-        return max(apart, 0.0) / len(self._answers)
+        said = calibration.log_probabilities(features, self.answers)
+        apart = sum(map(_divergence, self._said, said))
+        # In float32, some 1e-7 may be missing to 0.
+        return max(apart, 0.0) / len(self.answers) if math.isfinite(apart) else ALL
+
+
+def _divergence(exact_AC: torch.Tensor, now_AC: torch.Tensor) -> float:
+    exact_AC = exact_AC.to(now_AC.device)
+    each_AC = kl_div(now_AC, exact_AC, reduction="none", log_target=True)
+    # What cannot be chosen adds nothing.
+    return float(each_AC.masked_fill_(exact_AC.isneginf(), 0).sum(dtype=torch.float64))
