@@ -30,8 +30,8 @@ from trainer.fitting.adapter import add_adapter
 from trainer.learners.families import load_learner
 from trainer.merging.merge import save_beside_weights
 from trainer.quantizing.allocation import Choice
-from trainer.quantizing.comparing import plan_within
 from trainer.quantizing.parts import BITS, Part
+from trainer.quantizing.planning import least_within
 from trainer.quantizing.rounding import Method
 from trainer.quantizing.sensitivity import Rounder
 from trainer.recipe.recipe import LoraRecipe
@@ -72,7 +72,7 @@ def _packed(source: Path, megabytes: float, folder: Path) -> int:
     """Write packed weights within a budget: by the weights alone, for random ones say nothing."""
     rounder = Rounder(load_learner(str(source), quantization=Quantization.NONE))
     choices = {part.name: [_choice(rounder, part, bits) for bits in BITS] for part in rounder.parts}
-    plan = plan_within(rounder, choices, int(megabytes * 1e6) - rounder.other_bytes)
+    plan = least_within(rounder, choices, int(megabytes * 1e6) - rounder.other_bytes)
     rounder.round_for_good(plan, Method.NEAREST)
     target = folder / f"packed-{megabytes}"
     target.mkdir()

@@ -14,17 +14,42 @@ from typing import Final
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from shared.errors import AboVqaError
+
 _APART: Final = (0, 2, 1, 3)
 """The transposition between ``(B, T, K, E)`` and ``(B, K, T, E)``."""
 _QUERIES_KEYS_VALUES: Final = 3
+_MASK: Final = 3
+"""The input after these."""
+
+
+class MaskNotTaken(AboVqaError):
+    """An attention has a mask that onnxruntime does not run with."""
 
 
 def join_heads(model: ir.Model) -> None:
-    """Give each Attention states ``(B, T, D)``, where its heads are split off for it alone."""
+    """Give each Attention states ``(B, T, D)``, where its heads are split off for it alone.
+
+    Raises:
+        MaskNotTaken: a mask has one row for all queries. onnxruntime 1.32 does not run with it, and
+            1.24 computes something else.
+    """
     for node in list(model.graph):
         if node.op_type == "Attention":
+            _require_rows(node)
             _join(node)
     RemoveUnusedNodesPass()(model)
+
+
+def _require_rows(attention: ir.Node) -> None:
+    queries, mask = (
+        attention.inputs[0],
+        attention.inputs[_MASK] if len(attention.inputs) > _MASK else None,
+    )
+    if queries is None or queries.shape is None or mask is None or mask.shape is None:
+        return
+    if mask.shape[-2] == 1 != queries.shape[-2]:
+        raise MaskNotTaken(f"{mask.name}: give this mask of an attention a row for each query")
 
 
 def _join(attention: ir.Node) -> None:

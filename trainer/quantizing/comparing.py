@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,11 +13,11 @@ from shared.vqa.quantization import Quantization
 from trainer.export.checking import CheckedQuestions
 from trainer.learners.families import load_learner
 from trainer.learners.learner import Learner
-from trainer.quantizing.allocation import Choice, allocate
 from trainer.quantizing.kept import Kept, share_of
 from trainer.quantizing.measuring.calibration import Calibration
 from trainer.quantizing.measuring.measured import Measured
 from trainer.quantizing.parts import BITS, WHOLE
+from trainer.quantizing.planning import Planner, digest_of
 from trainer.quantizing.rounding import Method
 from trainer.quantizing.sensitivity import Plan, Rounder
 
@@ -44,26 +42,15 @@ def bits_budget(rounder: Rounder, bits: float) -> int:
     return int(bits * rounder.weights / _BYTE)
 
 
-def plan_within(rounder: Rounder, choices: Mapping[str, Sequence[Choice]], budget: int) -> Plan:
-    """Return the plan that loses least within a budget of bytes of the parts.
-
-    Raises:
-        InputError: even the fewest bits take more.
-    """
-    chosen = allocate(choices, budget)
-    return {part: chosen[part.name].bits for part in rounder.parts}
-
-
-def forms_beside(
-    rounder: Rounder, choices: Mapping[str, Sequence[Choice]], chosen: Plan, method: Method
-) -> list[Form]:
+def forms_beside(planner: Planner, chosen: Plan) -> list[Form]:
     """Return the chosen form, other plans, and every way that gives all parts the same bits."""
+    rounder, method = planner.rounder, planner.method
     forms = [Form("chosen", MIXED, chosen, method)]
     fewest = rounder.bytes_of(rounder.all_in(BITS[0]))
     for bits in _BESIDE:
         budget = bits_budget(rounder, bits)
         if budget >= fewest:
-            plan = plan_within(rounder, choices, budget)
+            plan = planner.within(budget)
             if plan != chosen:
                 forms.append(Form(f"{MIXED} {bits:g}", MIXED, plan, method))
     for other in dict.fromkeys([Method.NEAREST, Method.HQQ, method]):
@@ -96,8 +83,7 @@ class Comparison:
         return (*rows, self._kept(exact, whole, whole))
 
     def _answers(self, form: Form) -> list[str]:
-        of = json.dumps([form.method, *form.plan.values()])
-        key = f"answers {hashlib.sha256(of.encode()).hexdigest()[:16]}"
+        key = f"answers {digest_of(form.plan, form.method)}"
 
         def ask() -> list[str]:
             with self.rounder.in_bits(form.plan, form.method):

@@ -30,13 +30,15 @@ from trainer.merging.merge import save_beside_weights, write_merged
 from trainer.quantizing.allocation import Choice, allocate
 from trainer.quantizing.card import quantized_card
 from trainer.quantizing.chart import kept_chart
-from trainer.quantizing.comparing import Comparison, bits_budget, forms_beside, plan_within
+from trainer.quantizing.comparing import Comparison, bits_budget, forms_beside
 from trainer.quantizing.kept import knee
-from trainer.quantizing.measuring.calibration import Calibration
+from trainer.quantizing.measuring.calibration import Calibration, Exact
 from trainer.quantizing.measuring.measured import MEASURED_FILE, Measured
 from trainer.quantizing.measuring.questions import QuantizeQuestions, quantize_questions
 from trainer.quantizing.order import QuantizeOrder, QuantizeResult
 from trainer.quantizing.parts import BITS, WHOLE
+from trainer.quantizing.planning import Planner
+from trainer.quantizing.rounding import Method
 from trainer.quantizing.sensitivity import Plan, Rounder, measured_choices
 
 LOCK_FILE: Final = "quantize.lock"
@@ -76,10 +78,14 @@ def quantize(order: QuantizeOrder) -> QuantizeResult:
         fingerprint = _fingerprint(order, rounder.learner.model.revision, questions)
         measured = Measured(order.out / MEASURED_FILE, fingerprint)
         calibration = Calibration(rounder.learner, questions.calibration, questions.check.images)
-        choices = measured_choices(rounder, order.method, calibration, measured)
-        plan = plan_within(rounder, choices, budget)
+        exact = Exact(calibration)
+        if order.method is Method.GPTQ:
+            rounder.watch(exact)
+        choices = measured_choices(rounder, order.method, exact, measured)
+        planner = Planner(rounder, order.method, choices, exact, measured)
+        plan = planner.within(budget)
         comparison = Comparison(rounder, questions.check, measured, source)
-        sizes = comparison.sizes(forms_beside(rounder, choices, plan, order.method))
+        sizes = comparison.sizes(forms_beside(planner, plan))
         result = QuantizeResult(
             folder=order.out,
             data=(order.data or order.adapter or order.out).resolve().name,

@@ -13,7 +13,7 @@ from shared.vqa.packed.folder import packed_tensors
 from shared.vqa.packed.grid import Grid
 from trainer.learners.learner import Learner
 from trainer.quantizing.allocation import Choice
-from trainer.quantizing.measuring.calibration import Calibration, Exact
+from trainer.quantizing.measuring.calibration import Exact
 from trainer.quantizing.measuring.measured import Measured
 from trainer.quantizing.parts import BITS, WHOLE, Part, parts_of, put, rounded_alone
 from trainer.quantizing.rounding import InputSums, Method, rounded
@@ -77,12 +77,9 @@ class Rounder:
 
 
 def measured_choices(
-    rounder: Rounder, method: Method, calibration: Calibration, measured: Measured
+    rounder: Rounder, method: Method, exact: Exact, measured: Measured
 ) -> dict[str, list[Choice]]:
     """Measure what each part alone loses in each number of bits, as far as it is not known yet."""
-    exact = Exact(calibration)
-    if method is Method.GPTQ:
-        rounder.watch(exact)
     done = sum(_key(part, bits) in measured for part in rounder.parts for bits in BITS)
     choices: dict[str, list[Choice]] = {}
     with report_progress("sensitivities", len(rounder.parts) * len(BITS), done=done) as progress:

@@ -9,6 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from trainer.export.bundle import graph_path
 from trainer.export.graphs import Graph, write_graph
+from trainer.export.heads import MaskNotTaken
 from trainer.export.targets import Target
 from trainer.export.variants import Variant
 
@@ -20,12 +21,12 @@ HEADS, SIZE = 4, 6
 class Layer(nn.Module):
     """Attention among states, with fewer heads of keys, and a mask."""
 
-    def __init__(self, key_heads=HEADS, *, shows_keys=False, joins=True):
+    def __init__(self, key_heads=HEADS, *, shows_keys=False, joins=True, rows=True, twice=False):
         super().__init__()
         self.queries = nn.Linear(5, HEADS * SIZE)
         self.keys, self.values = (nn.Linear(5, key_heads * SIZE) for _ in range(2))
         self.after = nn.Linear(HEADS * SIZE if joins else SIZE, 3)
-        self.shows_keys, self.joins = shows_keys, joins
+        self.shows_keys, self.joins, self.rows, self.twice = shows_keys, joins, rows, twice
 
     def forward(self, states, mask):
         apart = [
@@ -33,9 +34,13 @@ class Layer(nn.Module):
             for projection in (self.queries, self.keys, self.values)
         ]
         gathered = len({part.shape[1] for part in apart}) > 1
-        seen = mask.bool()[:, None, None].expand(-1, -1, states.shape[1], -1)
+        seen = mask.bool()[:, None, None]
+        seen = seen.expand(-1, -1, states.shape[1], -1) if self.rows else seen
         given = scaled_dot_product_attention(*apart, attn_mask=seen, enable_gqa=gathered)
+        heads = given
         given = self.after(given.transpose(1, 2).flatten(2) if self.joins else given)
+        if self.twice:
+            return given, heads.sum(-1)
         return given, apart[1] if self.shows_keys else given[:1]
 
 
@@ -86,6 +91,35 @@ def test_heads_that_nothing_joins_stay_apart(tmp_path):
     module, path = Layer(joins=False).eval(), tmp_path / "graph.onnx"
     assert not attention_of(written(module, path)).get("q_num_heads")
     assert same_as_torch(module, path)
+
+
+def test_heads_that_are_read_twice_stay_apart(tmp_path):
+    module, path = Layer(twice=True).eval(), tmp_path / "graph.onnx"
+    assert not attention_of(written(module, path)).get("q_num_heads")
+    assert same_as_torch(module, path)
+
+
+class Turned(Layer):
+    """Joins what it gives in another order than heads are split in."""
+
+    def forward(self, states, mask):
+        apart = [
+            projection(states).unflatten(-1, (-1, SIZE)).transpose(1, 2)
+            for projection in (self.queries, self.keys, self.values)
+        ]
+        given = scaled_dot_product_attention(*apart).permute(0, 2, 3, 1).flatten(2)
+        return self.after(given), self.after(given)[:1] * mask[:1].sum()
+
+
+def test_heads_that_are_joined_otherwise_stay_apart(tmp_path):
+    module, path = Turned().eval(), tmp_path / "graph.onnx"
+    assert not attention_of(written(module, path)).get("q_num_heads")
+    assert same_as_torch(module, path)
+
+
+def test_a_mask_with_one_row_for_all_queries_is_refused(tmp_path):
+    with pytest.raises(MaskNotTaken, match="a row for each query"):
+        written(Layer(rows=False).eval(), tmp_path / "graph.onnx")
 
 
 def test_a_picture_passes_no_transposition_on_its_way_through_the_layers(bundles):

@@ -1,5 +1,7 @@
 """What is lost is how far the choices move from the exact model's, however little that is."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,10 +9,11 @@ from shared.vqa.blip.text import IGNORED_LABEL
 from shared.vqa.quantization import Quantization
 from tests.models import SHAPE, save_tiny_model
 from trainer.learners.families import load_learner
-from trainer.quantizing.allocation import allocate
+from trainer.quantizing.allocation import Choice
 from trainer.quantizing.measuring.calibration import ALL, Calibration, Exact
 from trainer.quantizing.measuring.measured import Measured
 from trainer.quantizing.parts import BITS, WHOLE
+from trainer.quantizing.planning import Planner
 from trainer.quantizing.rounding import Method
 from trainer.quantizing.sensitivity import Rounder, measured_choices
 
@@ -113,26 +116,43 @@ def test_what_is_no_number_any_more_lost_all(calibration):
 
 def test_parts_that_see_lose_something_too(calibration, rounder, tmp_path):
     choices = measured_choices(
-        rounder, Method.NEAREST, calibration, Measured(tmp_path / "measured", "these")
+        rounder, Method.NEAREST, Exact(calibration), Measured(tmp_path / "measured", "these")
     )
     seeing = [choices[name] for name in choices if name.startswith("vision_model.")]
     assert seeing
     assert all(choice.loss > 0 for of_part in seeing for choice in of_part if choice.bits == 2)
 
 
-def test_a_plan_of_several_widths_is_no_further_off_than_one_width_for_all(
-    calibration, rounder, tmp_path
-):
-    choices = measured_choices(
-        rounder, Method.NEAREST, calibration, Measured(tmp_path / "measured", "these")
-    )
-    exact, lost = Exact(calibration), {}
+@pytest.mark.parametrize("bits", [3, 3.6, 4.5])
+def test_a_plan_is_no_further_off_than_one_width_for_all(calibration, rounder, tmp_path, bits):
+    exact, measured = Exact(calibration), Measured(tmp_path / "measured", "these")
+    choices = measured_choices(rounder, Method.NEAREST, exact, measured)
+    planner = Planner(rounder, Method.NEAREST, choices, exact, measured)
+    alike = rounder.all_in(int(bits))
+    budget = int(rounder.bytes_of(alike) * bits / int(bits))
+    plan = planner.within(budget)
+    assert rounder.bytes_of(plan) <= budget
+    lost = []
+    for each in (plan, alike):
+        with rounder.in_bits(each, Method.NEAREST):
+            lost.append(exact.lost(sees_otherwise=True))
+    assert 0 < lost[0] <= lost[1] + 1e-6
+    before = (tmp_path / "measured").read_bytes()
+    again = replace(planner, measured=Measured(tmp_path / "measured", "these"))
+    assert again.within(budget) == plan
+    assert (tmp_path / "measured").read_bytes() == before
+
+
+def test_where_losses_do_not_add_up_one_width_for_all_is_taken(calibration, rounder, tmp_path):
+    exact, measured = Exact(calibration), Measured(tmp_path / "measured", "these")
+    # As if 2 bits lost nothing anywhere, and 3 all.
+    choices = {
+        part.name: [
+            Choice(bits, part.bytes_at(bits), 0.0 if bits == 2 else 1.0) for bits in (*BITS, WHOLE)
+        ]
+        for part in rounder.parts
+    }
+    planner = Planner(rounder, Method.NEAREST, choices, exact, measured)
     alike = rounder.all_in(3)
-    chosen = allocate(choices, rounder.bytes_of(alike))
-    mixed = {part: chosen[part.name].bits for part in rounder.parts}
-    for name, plan in (("alike", alike), ("mixed", mixed)):
-        assert rounder.bytes_of(plan) <= rounder.bytes_of(alike)
-        with rounder.in_bits(plan, Method.NEAREST):
-            lost[name] = exact.lost(sees_otherwise=True)
-    assert len({*mixed.values()} - {WHOLE}) > 1
-    assert 0 < lost["mixed"] < lost["alike"]
+    assert planner.within(rounder.bytes_of(alike)) == alike
+    assert planner.within(rounder.bytes_of(rounder.all_in(2))) == rounder.all_in(2)
