@@ -42,10 +42,9 @@ def join_heads(model: ir.Model) -> None:
 
 
 def _require_rows(attention: ir.Node) -> None:
-    queries, mask = (
-        attention.inputs[0],
-        attention.inputs[_MASK] if len(attention.inputs) > _MASK else None,
-    )
+    if len(attention.inputs) <= _MASK:
+        return
+    queries, mask = attention.inputs[0], attention.inputs[_MASK]
     if queries is None or queries.shape is None or mask is None or mask.shape is None:
         return
     if mask.shape[-2] == 1 != queries.shape[-2]:
