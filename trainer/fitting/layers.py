@@ -10,6 +10,7 @@ from torch import nn
 
 from shared.errors import InputError
 from shared.program.command_line.nearest import nearest
+from shared.vqa.packed.layers import PackedEmbedding
 from trainer.recipe.targets import ALL_LINEAR, is_target
 
 _LAYERS: Final = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -35,7 +36,7 @@ def require_layers(
             f"{_near(targets, modules)}; those of {family} are {layer_names}"
         )
     for name in matched:
-        if not isinstance(modules[name], _LAYERS):
+        if not isinstance(modules[name], _LAYERS) or isinstance(modules[name], PackedEmbedding):
             inside = next((layer for layer in modules if layer.startswith(f"{name}.")), "")
             way_out = f"name what is inside it, such as {inside}" if inside else "leave it out"
             raise InputError(

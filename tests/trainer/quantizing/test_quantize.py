@@ -103,6 +103,14 @@ def test_an_adapter_is_trained_on_it_from_what_was_rounded_off(made, data, tmp_p
 
 
 @pytest.mark.slow
+def test_a_packed_table_gets_no_update(made, data, tmp_path):
+    lora = {"rank": 4, "alpha": 8, "targets": ["query", "word_embeddings"]}
+    settings = fit_settings(made, data, out=str(tmp_path), quantize="nf4", lora=lora)
+    with pytest.raises(InputError, match="a PackedEmbedding, which cannot have an update"):
+        fit(settings)
+
+
+@pytest.mark.slow
 def test_given_again_nothing_is_measured_anew(made, data, small_model, tmp_path):
     before = (made / MEASURED_FILE).read_bytes()
     plan = (made / PACKED_FILE).read_bytes()
