@@ -8,6 +8,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from trainer.quantizing.kept import Kept, front, knee
+from trainer.quantizing.labels import Label, placed
 
 WIDTH, HEIGHT = 760, 460
 LEFT, RIGHT, TOP, BOTTOM = 56, 150, 34, 48
@@ -21,14 +22,12 @@ COLOURS: Final = {
 }
 STYLE: Final = """
 text { font: 11px sans-serif; fill: #333 } .title { font-weight: bold; font-size: 13px }
-.grid { stroke: #e4e4e4 } .axis { stroke: #999 }
+.grid { stroke: #e4e4e4 } .axis { stroke: #999 } .leader { stroke: #aaa; stroke-width: 0.7 }
 .end { text-anchor: end } .middle { text-anchor: middle }
 .front { fill: none; stroke: #bbb; stroke-dasharray: 4 3 } .background { fill: #fff }
-.knee { fill: none; stroke: #c2410c; stroke-width: 2 } .small { font-size: 9px }
+.knee { fill: none; stroke: #c2410c; stroke-width: 2 } .small { font-size: 9px; paint-order: stroke; stroke: #fff; stroke-width: 2px }
 """
 _LINES: Final = 6
-_LABEL: Final = (56, 10)
-"""The width and height that a label needs."""
 
 
 def kept_chart(rows: Sequence[Kept], title: str) -> str:
@@ -48,9 +47,10 @@ def kept_chart(rows: Sequence[Kept], title: str) -> str:
         f"{place.x(row.bytes):.1f},{place.y(row.same.share):.1f}" for row in front(rows)
     )
     ET.SubElement(svg, "polyline", {"class": "front", "points": along})
-    taken: list[tuple[float, float]] = []
-    for row in rows:
-        _dot(svg, place, row, taken)
+    dots = [(place.x(row.bytes), place.y(row.same.share)) for row in rows]
+    labels = placed(dots, [row.name for row in rows], WIDTH)
+    for row, label in zip(rows, labels, strict=True):
+        _dot(svg, place, row, label)
     _knee(svg, place, knee(rows))
     for number, method in enumerate(dict.fromkeys(row.method for row in rows)):
         y = TOP + 16 + 18 * number
@@ -100,7 +100,7 @@ def _axes(svg: ET.Element, place: _Places) -> None:
     )
 
 
-def _dot(svg: ET.Element, place: _Places, row: Kept, taken: list[tuple[float, float]]) -> None:
+def _dot(svg: ET.Element, place: _Places, row: Kept, label: Label) -> None:
     x, y = place.x(row.bytes), place.y(row.same.share)
     colour = COLOURS[row.method]
     bar = _line(svg, "", (x, place.y(row.same.low)), (x, place.y(row.same.high)))
@@ -110,11 +110,9 @@ def _dot(svg: ET.Element, place: _Places, row: Kept, taken: list[tuple[float, fl
     ET.SubElement(
         dot, "title"
     ).text = f"{row.name}: {row.bytes / 1e6:.2f} MB, {100 * row.same.share:.1f} % of answers kept"
-    label_y = y + 3
-    while any(abs(label_y - other) < _LABEL[1] and abs(x - at) < _LABEL[0] for at, other in taken):
-        label_y += _LABEL[1]
-    taken.append((x, label_y))
-    _text(svg, "small", x + 6, label_y, row.name)
+    if label.is_far:
+        _line(svg, "leader", (x, y), (label.x, label.y - 3))
+    _text(svg, "small end" if label.is_left else "small", label.x, label.y, row.name)
 
 
 def _knee(svg: ET.Element, place: _Places, row: Kept) -> None:
