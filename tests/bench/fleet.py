@@ -6,8 +6,8 @@ runs are, by replicas that have loaded their model: Ray's start and the loading 
 keeps two from being twice one is Ray's own processes and the driver, 0.04 of a core by CPU time
 (one replica leaves them the other core), 2 to 3 ms between two shards, what two cores take from
 each other, and at the end one shard at most, for which the other waits. The ceiling is what two
-processes reach that know of no Ray, each with half of the shards: what two cores take from each
-other is in it.
+processes reach in the same turns that know of no Ray, each with half of the shards: what two cores
+take from each other is in it.
 
 The reference of the hand-over is the time that the same shard takes a replica, so that its ratio
 is how many shards could be handed over meanwhile: more than 33 means that Ray costs less than 3 %.
@@ -19,7 +19,6 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -34,7 +33,7 @@ from shared.program.clock import stopwatch
 from shared.records import Question
 from shared.vqa.names.embedded import EMBEDDED_MODEL
 from tests.bench.inference import WORDS, make_pictures
-from tests.bench.measure import ROUNDS, Comparison, compare
+from tests.bench.measure import Comparison, compare
 from tests.evaluator.scripted_replica import ScriptedReplica
 
 IMAGES, PER_IMAGE = 1_680, 5
@@ -116,40 +115,66 @@ def bench_fleet(folder: Path) -> list[Comparison]:
     os.environ["OMP_NUM_THREADS"] = "1"
     connect_ray(None, 4, "fleet")
     try:
-        one, two = (_fleet(settings, folder / f"cores-of-{count}", count) for count in (1, 2))
-        bare = RayFleet(ScriptedReplica, [folder], 1, ONE_CORE)
-        for fleet in (one, two, bare):
-            _warm_up(fleet, shards[0])
-        two_of_ray = compare(
-            "two replicas on Ray against one",
-            "questions/s",
-            len(questions),
-            lambda: list(one.answered_shards(shards)),
-            lambda: list(two.answered_shards(shards)),
-            TURNS,
-        )
-        handing_over = compare(
-            "handing over a shard on Ray against answering it",
-            "shards/s",
-            len(shards),
-            lambda: list(one.answered_shards(shards)),
-            lambda: list(bare.answered_shards(shards)),
-        )
+        with PlainFleet(settings, folder / "cores-without-ray", 2) as plain:
+            plain.answer(shards[:2])
+            seconds = [
+                _turn(settings, folder / f"turn-{turn}", plain, shards) for turn in range(TURNS)
+            ]
+        handing_over = _handing_over(settings, folder, shards)
     finally:
         leave_ray()
-    with PlainFleet(settings, folder / "cores-without-ray", 2) as plain:
-        plain.answer(shards[:2])
-        parts = {"the processes themselves": _seconds_of(lambda: plain.answer(shards))}
-    return [replace(two_of_ray, parts=parts, work=len(questions)), handing_over]
+    one, two, without_ray = (median(column) for column in zip(*seconds, strict=True))
+    two_of_ray = Comparison(
+        "two replicas on Ray against one",
+        "questions/s",
+        len(questions) / one,
+        len(questions) / two,
+        {"the processes themselves": without_ray},
+        len(questions),
+    )
+    return [two_of_ray, handing_over]
+
+
+def _turn(
+    settings: ReplicaSettings, folder: Path, plain: PlainFleet, shards: Sequence[Shard]
+) -> tuple[float, float, float]:
+    """Return the seconds of one replica on Ray, of two, and of two processes without Ray.
+
+    A fleet lives for its own time alone: replicas of another, though idle, would take their part.
+    """
+    folder.mkdir()
+    one, two = (
+        _seconds_on_ray(settings, folder / f"cores-of-{count}", count, shards) for count in (1, 2)
+    )
+    return one, two, _seconds_of(lambda: plain.answer(shards))
+
+
+def _seconds_on_ray(
+    settings: ReplicaSettings, taken: Path, replicas: int, shards: Sequence[Shard]
+) -> float:
+    fleet = _fleet(settings, taken, replicas)
+    _warm_up(fleet, shards[0])
+    return _seconds_of(lambda: list(fleet.answered_shards(shards)))
+
+
+def _handing_over(settings: ReplicaSettings, folder: Path, shards: Sequence[Shard]) -> Comparison:
+    one = _fleet(settings, folder / "cores-of-one", 1)
+    bare = RayFleet(ScriptedReplica, [folder], 1, ONE_CORE)
+    for fleet in (one, bare):
+        _warm_up(fleet, shards[0])
+    return compare(
+        "handing over a shard on Ray against answering it",
+        "shards/s",
+        len(shards),
+        lambda: list(one.answered_shards(shards)),
+        lambda: list(bare.answered_shards(shards)),
+    )
 
 
 def _seconds_of(run: Callable[[], object]) -> float:
-    took = []
-    for _ in range(ROUNDS):
-        started = stopwatch()
-        run()
-        took.append(stopwatch() - started)
-    return median(took)
+    started = stopwatch()
+    run()
+    return stopwatch() - started
 
 
 def _fleet(settings: ReplicaSettings, taken: Path, replicas: int) -> RayFleet:
