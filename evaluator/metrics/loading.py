@@ -10,6 +10,7 @@ from evaluator.metrics.metric import Metric
 from evaluator.metrics.text_models.loaded import TextModel, TextModels
 from evaluator.metrics.text_models.names import AUTOMATIC, DISTILBERT, MINILM
 from shared.errors import InputError
+from shared.program.process.freed_memory import keep_freed_memory
 from shared.program.reporting.event_log import EventLog
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def load_text_models(
     clip = None
     if TextModel.CLIP in wanted and images is not None:
         clip = _load_clip(clip_model, clip_weights, images)
+    if wanted - {TextModel.JUDGE}:
+        keep_freed_memory()
     return TextModels(sentences, words, number_words, clip, judge)
 
 

@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from shared.errors import InputError
+from shared.program.process.freed_memory import keep_freed_memory
 from shared.questions.folding import (
     AS_IT_COMES,
     FOLDING_FILE,
@@ -153,6 +154,9 @@ def load_network(
     for folder in folders:
         require_its_base(folder, model, quantization)
     network = _frozen_network(model, config, network_class, quantization, device)
+    if device.type == "cpu":
+        # Not before: what loading lets go of is more than any layer asks for.
+        keep_freed_memory()
     with quiet_transformers(), hub_errors(model):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         image_processor = image_processor_class.from_pretrained(source, trust_remote_code=False)

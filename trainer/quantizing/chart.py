@@ -25,7 +25,8 @@ text { font: 11px sans-serif; fill: #333 } .title { font-weight: bold; font-size
 .grid { stroke: #e4e4e4 } .axis { stroke: #999 } .leader { stroke: #aaa; stroke-width: 0.7 }
 .end { text-anchor: end } .middle { text-anchor: middle }
 .front { fill: none; stroke: #bbb; stroke-dasharray: 4 3 } .background { fill: #fff }
-.knee { fill: none; stroke: #c2410c; stroke-width: 2 } .small { font-size: 9px; paint-order: stroke; stroke: #fff; stroke-width: 2px }
+.knee { fill: none; stroke: #c2410c; stroke-width: 2 }
+.small { font-size: 9px; paint-order: stroke; stroke: #fff; stroke-width: 2px }
 """
 _LINES: Final = 6
 
