@@ -8,7 +8,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from trainer.quantizing.kept import Kept, front, knee
-from trainer.quantizing.labels import Label, placed
+from trainer.quantizing.labels import Area, Label, placed
 
 WIDTH, HEIGHT = 760, 460
 LEFT, RIGHT, TOP, BOTTOM = 56, 150, 34, 48
@@ -29,6 +29,10 @@ text { font: 11px sans-serif; fill: #333 } .title { font-weight: bold; font-size
 .small { font-size: 9px; paint-order: stroke; stroke: #fff; stroke-width: 2px }
 """
 _LINES: Final = 6
+_DOT, _RING = 4, 8
+"""Radii of a dot, and of the circle around the knee."""
+_NAMES: Final = Area(LEFT, TOP - 10, WIDTH - RIGHT + 16, HEIGHT - BOTTOM)
+"""Where names stand: below the title, within the axes, left of the legend."""
 
 
 def kept_chart(rows: Sequence[Kept], title: str) -> str:
@@ -49,10 +53,12 @@ def kept_chart(rows: Sequence[Kept], title: str) -> str:
     )
     ET.SubElement(svg, "polyline", {"class": "front", "points": along})
     dots = [(place.x(row.bytes), place.y(row.same.share)) for row in rows]
-    labels = placed(dots, [row.name for row in rows], WIDTH)
+    best = knee(rows)
+    radii = [_RING if row is best else _DOT for row in rows]
+    labels = placed(dots, radii, [row.name for row in rows], _NAMES)
     for row, label in zip(rows, labels, strict=True):
         _dot(svg, place, row, label)
-    _knee(svg, place, knee(rows))
+    _knee(svg, place, best)
     for number, method in enumerate(dict.fromkeys(row.method for row in rows)):
         y = TOP + 16 + 18 * number
         ET.SubElement(
@@ -106,7 +112,7 @@ def _dot(svg: ET.Element, place: _Places, row: Kept, label: Label) -> None:
     colour = COLOURS[row.method]
     bar = _line(svg, "", (x, place.y(row.same.low)), (x, place.y(row.same.high)))
     bar.set("stroke", colour)
-    dot = ET.SubElement(svg, "circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "4"})
+    dot = ET.SubElement(svg, "circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": f"{_DOT}"})
     dot.set("fill", colour)
     ET.SubElement(
         dot, "title"
@@ -118,7 +124,9 @@ def _dot(svg: ET.Element, place: _Places, row: Kept, label: Label) -> None:
 
 def _knee(svg: ET.Element, place: _Places, row: Kept) -> None:
     x, y = place.x(row.bytes), place.y(row.same.share)
-    ET.SubElement(svg, "circle", {"class": "knee", "cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": "8"})
+    ET.SubElement(
+        svg, "circle", {"class": "knee", "cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": f"{_RING}"}
+    )
     _text(svg, "", WIDTH - RIGHT + 16, HEIGHT - BOTTOM - 20, "knee:")
     _text(svg, "", WIDTH - RIGHT + 16, HEIGHT - BOTTOM - 6, row.name)
 
