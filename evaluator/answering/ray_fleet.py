@@ -24,6 +24,7 @@ from evaluator.answering.fleet import Heard, ShardAnswers, heard_by_nobody
 from evaluator.answering.messages import AdapterEffect, Answering, ModelFacts
 from evaluator.answering.shards import Shard
 from shared import errors
+from shared.cluster.authentication import unwanted_token_advice
 from shared.cluster.ray_cluster import ReplicaShare, last_line
 from shared.errors import AboVqaError
 from shared.program.reporting.event_log import EventLog
@@ -194,6 +195,8 @@ def _why_none_starts(reason: str) -> AboVqaError:
     """
     name, _, message = reason.partition(": ")
     kind = getattr(errors, name.removeprefix(f"{errors.__name__}."), None)
-    text = f"no replica could start: {message if kind else reason}"
+    advice = unwanted_token_advice(reason)
+    said = message if kind else reason
+    text = f"no replica could start: {said.rstrip('.') + advice if advice else said}"
     bad_input = kind is not None and kind.exit_code == errors.EXIT_BAD_INPUT
     return errors.InputError(text) if bad_input else AboVqaError(text)

@@ -1,8 +1,9 @@
 """The token that a Ray cluster asks for.
 
 Ray 2.60 finds a user's token by itself, but shows it to a cluster only where ``RAY_AUTH_MODE`` says
-so; a cluster that asks for none takes a token without complaint. A cluster that Ray starts on this
-machine always has one, and unless it is told which, Ray writes it below the user's home.
+so; a cluster that asks for none lets whoever shows one join, but start no actors. A cluster that
+Ray starts on this machine always has one, and unless it is told which, Ray writes it below the
+user's home.
 """
 
 from __future__ import annotations
@@ -59,3 +60,14 @@ def token_advice() -> str:
         f"it asks for a token, and yours {state}; give it in {TOKEN}, in a file that {TOKEN_PATH} "
         f"names, or in {TOKEN_FILE}"
     )
+
+
+def unwanted_token_advice(reason: str) -> str:
+    """Return what may be wrong where a cluster ends actors before they run; nothing if it is not.
+
+    A process that shows a token also asks for one from those that call it. A cluster without one
+    joins it, and then takes it for dead at the first call (Ray 2.60).
+    """
+    if "cancelled before it started" not in reason or os.environ.get(MODE) != "token":
+        return ""
+    return f"; if the cluster asks for no token, keep yours back: set {MODE}=disabled"

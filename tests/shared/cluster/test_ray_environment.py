@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from shared.cluster.authentication import MODE, unwanted_token_advice
+
 JOIN = """
 import sys
 from shared.cluster.ray_cluster import connect_ray, leave_ray
@@ -140,3 +142,19 @@ def test_ray_is_imported_only_once_it_knows_whether_to_show_a_token(module):
     )
     order = done.stdout.split()
     assert order.index("shared.cluster.authentication") < order.index("ray")
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason", "advised"),
+    [
+        ("token", "it was cancelled before it started running.", True),
+        ("token", "no room on any node", False),
+        ("disabled", "it was cancelled before it started running.", False),
+        (None, "it was cancelled before it started running.", False),
+    ],
+)
+def test_a_token_that_the_cluster_does_not_ask_for_is_named(monkeypatch, mode, reason, advised):
+    monkeypatch.delenv(MODE, raising=False)
+    if mode:
+        monkeypatch.setenv(MODE, mode)
+    assert ("set RAY_AUTH_MODE=disabled" in unwanted_token_advice(reason)) == advised
