@@ -14,8 +14,12 @@ is done with ten, the default, and with three, what an answer takes that ends: o
 percent have one or two tokens, and then the end (cl100k_base, 1.41 on average; a vocabulary of
 65,000 tokens, 1.35; counted on 30 November 2026).
 
-Memory is the most that a process of its own held, by either loop and by ours. Ours holds the keys
-and values of all questions of its pictures at once, about 30 MB here; the loop holds as many
+Ours answers sixty questions together, as many as fit into a batch of a run; the ceiling's passes
+have as many rows.
+
+Memory is the most that a process of its own held, by either loop and by ours, with sixty questions
+and, as ``--batch-size 20`` has it, with twenty. Ours holds the keys and values of all pictures of
+its batch at once, with room for their questions: 20 MB a picture here. The loop holds as many
 pictures in its tower as stand in a batch.
 """
 
@@ -25,7 +29,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from statistics import median
 from time import process_time
@@ -72,8 +76,12 @@ from tests.chat_models.tiled import SPECIAL as SMOL
 
 SIDE: Final = 448
 TOKENS: Final = (3, 10)
-LOOPS: Final = {1: 5, 8: 8}
+LOOPS: Final = {1: 10, 8: 16}
 """Rows in a batch of the loop, and how many it is timed with: its rate is the same for all."""
+PICTURES: Final = {5: 12, 10: 6}
+"""How many there are, by the questions about each: sixty questions, a batch of a run."""
+BATCHES: Final = (60, 20)
+"""Questions together, whose memory is taken."""
 PROCESSES: Final = 3
 PARTS: Final = ("tower", "prefix", "questions and answers")
 LANGUAGE: Final = {
@@ -107,7 +115,7 @@ def bench_qwen3_vl(folder: Path) -> Iterator[Comparison]:
 def _bench(name: str, model: Path, folder: Path) -> Iterator[Comparison]:
     pictures = {
         per_picture: make_pictures(folder / f"pictures-{count}", count, side=SIDE)
-        for per_picture, count in ((5, 4), (10, 2))
+        for per_picture, count in PICTURES.items()
     }
     for tokens in TOKENS:
         instruction = Instruction(max_new_tokens=tokens)
@@ -229,7 +237,7 @@ def _parts(answerer: ChatAnswerer, images: Path, rows: Sequence[Question]) -> di
         ids = pictures[at].tokens(model.instruction.around(row.text))
         asked.append(RowQuestion(at, prefixes[at].question(ids) or (), prefixes[at].ids))
     longest = max(len(prefix.ids) for prefix in prefixes)
-    shelf = Shelf.of(model.network, len(names), longest + 64 * len(rows))
+    shelf = Shelf.of(model.network, len(names), longest + 64 * (len(rows) // len(names)))
     decoder = RowDecoder(model.network, model.device, 0)
     times = [process_time()]
     features = [image_features(model.network, one) for one in inputs]
@@ -255,7 +263,9 @@ def _memory(name: str, model: Path, images: Path) -> Iterator[Comparison]:
     One and the same way differs by 1.5 percent from process to process, by where pages happen to be
     free: each is taken three times, by turns, and the middle one counts.
     """
-    held: dict[str, list[float]] = {way: [] for way in (*map(loop_of, LOOPS), "ours")}
+    held: dict[str, list[float]] = {
+        way: [] for way in (*map(loop_of, LOOPS), *map(ours_with, BATCHES))
+    }
     for _ in range(PROCESSES):
         for way, megabytes in held.items():
             command = [sys.executable, "-m", "tests.bench.chat_memory"]
@@ -263,15 +273,20 @@ def _memory(name: str, model: Path, images: Path) -> Iterator[Comparison]:
                 [*command, way, str(model), str(images)], capture_output=True, text=True, check=True
             )
             megabytes.append(float(ended.stdout.split()[-1]))
-    for batch in LOOPS:
-        what = f"{name}, peak memory; loop in batches of {batch}"
-        loop, ours = median(held[loop_of(batch)]), median(held["ours"])
+    for batch, together in product(LOOPS, BATCHES):
+        what = f"{name}, peak memory with {together} questions; loop in batches of {batch}"
+        loop, ours = median(held[loop_of(batch)]), median(held[ours_with(together)])
         yield Comparison(what, "MB", loop, ours)
 
 
 def loop_of(batch: int) -> str:
     """Return what ``chat_memory`` calls the loop in such batches."""
     return f"loop-of-{batch}"
+
+
+def ours_with(together: int) -> str:
+    """Return what ``chat_memory`` calls ours with so many questions at once."""
+    return f"ours-with-{together}"
 
 
 def save_smolvlm(folder: Path) -> Path:
