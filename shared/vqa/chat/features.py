@@ -19,6 +19,8 @@ image tokens."""
 
 ENCODED: Final = "mm_encoder_outputs"
 """Under which a network takes features in the place of pixels."""
+READ: Final = ("pooler_output", "deepstack_features")
+"""What the language model reads of features."""
 
 
 def on_device(
@@ -55,15 +57,12 @@ def kept(features: Features) -> Features:
     """Return what the language model reads of features, without what the tower held besides.
 
     It is copied: where it was made, it keeps the memory below it, 20 to 40 MB of the tower of
-    SmolVLM2-256M, from being given back.
+    SmolVLM2-256M, from being given back. It is a new output: one whose attribute is set to None
+    keeps the tensor as an item (transformers 5.23, ``ModelOutput``).
     """
     if not isinstance(features, ModelOutput):
         return features
-    own = copy.copy(features)
-    for name in features:
-        is_read = name in {"pooler_output", "deepstack_features"}
-        setattr(own, name, _copied(features[name]) if is_read else None)
-    return own
+    return type(features)(**{name: _copied(features[name]) for name in READ if name in features})
 
 
 def _copied(value: object) -> object:
@@ -74,12 +73,17 @@ def _copied(value: object) -> object:
     return value
 
 
+def is_of_pixels(name: str, value: object) -> bool:
+    """Return whether an input is pixels, or a mask over them, which a tower alone reads."""
+    return isinstance(value, torch.Tensor) and (value.is_floating_point() or "pixel" in name)
+
+
 def without_pixels(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return inputs that stand beside features; sizes and grids still tell where a picture is."""
     return {
         name: value
         for name, value in inputs.items()
-        if name != ENCODED and not (isinstance(value, torch.Tensor) and value.is_floating_point())
+        if name != ENCODED and not is_of_pixels(name, value)
     }
 
 

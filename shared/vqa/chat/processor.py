@@ -26,6 +26,7 @@ from transformers import (
 from shared.errors import CorruptImage, InputError
 from shared.images.decoding import is_large
 from shared.vqa.chat.abilities import has_picture_tokens
+from shared.vqa.chat.features import is_of_pixels
 from shared.vqa.names.model_names import hub_errors, quiet_transformers, resolve_model
 
 _CHAT_BACKEND: Final = "torchvision"
@@ -68,7 +69,7 @@ class _PixelsOnce:
         """Keep the shapes of large tensors alone, from which the processor counts tokens."""
         features = {} if self._features is None else self._features
         for name, value in features.items():
-            if isinstance(value, torch.Tensor) and value.is_floating_point():
+            if is_of_pixels(name, value):
                 features[name] = value.new_zeros(()).expand(value.shape)
 
     def __getattr__(self, name: str) -> object:

@@ -21,6 +21,7 @@ from shared.vqa.chat.features import (
     Features,
     can_be_repeated,
     image_features,
+    kept,
     on_device,
     repeated,
     without_pixels,
@@ -210,7 +211,7 @@ class FeaturesKeeper(Keeper):
             self._kept = None
             inputs = self.pictures[picture].asked(text)
             given = on_device(self.shared.network, inputs, self.shared.device)
-            self._kept = (picture, image_features(self.shared.network, given))
+            self._kept = (picture, kept(image_features(self.shared.network, given)))
             self.pictures[picture].drop_pixels()
         return self._kept[1]
 
