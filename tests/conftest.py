@@ -27,6 +27,11 @@ _CACHE = TemporaryDirectory(prefix="abo-vqa-tests-")
 os.environ[CACHE_VARIABLE] = _CACHE.name
 
 
+# A shell's background job ignores it, and so would all processes that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # A busy machine must not decide a test.
     settings.register_profile("no deadline", deadline=None)

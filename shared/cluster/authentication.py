@@ -19,6 +19,8 @@ TOKEN: Final = "RAY_AUTH_TOKEN"  # noqa: S105 (a name, no token)
 TOKEN_PATH: Final = "RAY_AUTH_TOKEN_PATH"  # noqa: S105
 TOKEN_FILE: Final = "~/.ray/auth_token"  # noqa: S105
 
+_ENDED_UNUSED: Final = ("all references to the actor were removed", "cancelled before it started")
+
 
 def present_own_token() -> None:
     """Have Ray show the user's token, where there is one and nothing says otherwise.
@@ -66,8 +68,9 @@ def unwanted_token_advice(reason: str) -> str:
     """Return what may be wrong where a cluster ends actors before they run; nothing if it is not.
 
     A process that shows a token also asks for one from those that call it. A cluster without one
-    joins it, and then takes it for dead at the first call (Ray 2.60).
+    joins it, and then takes it for dead at the first call (Ray 2.60,
+    ``findings/ray-token-shown-to-a-cluster-without-one.sh``).
     """
-    if "cancelled before it started" not in reason or os.environ.get(MODE) != "token":
+    if not any(said in reason for said in _ENDED_UNUSED) or os.environ.get(MODE) != "token":
         return ""
     return f"; if the cluster asks for no token, keep yours back: set {MODE}=disabled"

@@ -148,6 +148,7 @@ def test_ray_is_imported_only_once_it_knows_whether_to_show_a_token(module):
     ("mode", "reason", "advised"),
     [
         ("token", "it was cancelled before it started running.", True),
+        ("token", "all references to the actor were removed including lineage ref count.", True),
         ("token", "no room on any node", False),
         ("disabled", "it was cancelled before it started running.", False),
         (None, "it was cancelled before it started running.", False),
