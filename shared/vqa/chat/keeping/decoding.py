@@ -10,6 +10,7 @@ from transformers import Cache, LogitsProcessorList, PreTrainedModel
 
 from shared.value_class import value_class
 from shared.vqa.chat.abilities import follows_the_shape
+from shared.vqa.chat.keeping.attention import packed_heads
 from shared.vqa.chat.rows import Chunk, Rows, first_chunk, next_chunk
 from shared.vqa.greedy import Decoded, end_tokens
 
@@ -97,14 +98,15 @@ class RowDecoder:
     ) -> torch.Tensor:
         owners_NT = chunk.owners_NT.to(self._device)
         positions = chunk.positions_NT.to(self._device)
-        logits_NKV: torch.Tensor = self._network(
-            input_ids=chunk.ids_NT.to(self._device),
-            attention_mask=rows.mask(owners_NT, self._network.dtype),
-            position_ids=positions.expand(3, -1, -1) if self._three_rows else positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=-min(places),
-        ).logits
+        with packed_heads(self._network):
+            logits_NKV: torch.Tensor = self._network(
+                input_ids=chunk.ids_NT.to(self._device),
+                attention_mask=rows.mask(owners_NT, self._network.dtype),
+                position_ids=positions.expand(3, -1, -1) if self._three_rows else positions,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=-min(places),
+            ).logits
         where = (torch.tensor(row_of), torch.tensor(places))
         logits_QV: torch.Tensor = logits_NKV[where].float()
         return logits_QV
