@@ -14,7 +14,7 @@ from rich.table import Table
 
 from tests.bench.asking.benches import bench_ledger, bench_requests
 from tests.bench.asking.full_ledger import bench_full_ledger
-from tests.bench.chat import bench_qwen3_vl, bench_smolvlm
+from tests.bench.chat import bench_memory, bench_qwen3_vl, bench_smolvlm
 from tests.bench.chat_training import bench_fit_chat
 from tests.bench.commands import bench_commands
 from tests.bench.exported import bench_exported, bench_exported_full_size
@@ -38,6 +38,7 @@ BENCHES: Final[dict[str, Callable[[Path], Iterable[Comparison | Taken | Target]]
     "answers": bench_answers,
     "answers-of-chat": bench_smolvlm,
     "answers-of-qwen-vl": bench_qwen3_vl,
+    "memory-of-chat": bench_memory,
     "fit": bench_fit,
     "fit-chat": bench_fit_chat,
     "fleet": bench_fleet,
