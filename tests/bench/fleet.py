@@ -21,7 +21,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median
 from typing import Self
 
 from evaluator.answering.ray_fleet import RayFleet
@@ -39,6 +38,8 @@ from tests.evaluator.scripted_replica import ScriptedReplica
 IMAGES, PER_IMAGE = 1_680, 5
 """As many as a user's test split has: the shard that the other waits for is then one of 64."""
 TURNS = 5
+"""Each is one replica, two, and two processes, one after the other. The turn with the middle ratio
+counts: a machine's speed changes from one turn to the next more than within one."""
 ONE_CORE = ReplicaShare(num_cpus=1, num_gpus=0.0)
 
 
@@ -117,13 +118,13 @@ def bench_fleet(folder: Path) -> list[Comparison]:
     try:
         with PlainFleet(settings, folder / "cores-without-ray", 2) as plain:
             plain.answer(shards[:2])
-            seconds = [
+            turns = [
                 _turn(settings, folder / f"turn-{turn}", plain, shards) for turn in range(TURNS)
             ]
         handing_over = _handing_over(settings, folder, shards)
     finally:
         leave_ray()
-    one, two, without_ray = (median(column) for column in zip(*seconds, strict=True))
+    one, two, without_ray = sorted(turns, key=lambda taken: taken[0] / taken[1])[TURNS // 2]
     two_of_ray = Comparison(
         "two replicas on Ray against one",
         "questions/s",
