@@ -130,7 +130,7 @@ def bench_qwen3_vl(folder: Path) -> Iterator[Comparison]:
 
 
 def bench_memory(folder: Path) -> Iterator[Comparison]:
-    """Return what each loop and ours hold of both models."""
+    """What a process holds at most, by each loop and by ours: below 1, ours holds less."""
     pictures = make_pictures(folder / "pictures", 12, side=SIDE)
     yield from _memory("SmolVLM2-256M", save_smolvlm(folder / "smolvlm"), pictures)
     yield from _memory("Qwen3-VL of its size", save_qwen3_vl(folder / "qwen"), pictures)
