@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from shared.corpus import MANIFEST_FILE
+from shared.corpus import MANIFEST_FILE, QA_FILE
 from shared.records import SPLITS
 
 SPLITS_FOLDER: Final = "data"
@@ -77,11 +77,12 @@ def _head(manifest: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> It
     if manifest.get("license"):
         # A text in quotes is YAML, too.
         yield f"license: {json.dumps(manifest['license'], ensure_ascii=False)}"
+    # Without splits too: where none is named, `datasets` guesses by what else lies in the folder.
     splits = [split for split in SPLITS if manifest["pairs_by_split"].get(split)]
-    if splits:
-        yield from ("configs:", "- config_name: default", "  data_files:")
-    for split in splits:
-        yield from (f"  - split: {split}", f"    path: {SPLITS_FOLDER}/{split}.parquet")
+    files = [(split, f"{SPLITS_FOLDER}/{split}.parquet") for split in splits]
+    yield from ("configs:", "- config_name: default", "  data_files:")
+    for split, path in files or [(SPLITS[0], QA_FILE)]:
+        yield from (f"  - split: {split}", f"    path: {path}")
     yield "---"
 
 

@@ -76,6 +76,20 @@ def test_datasets_gives_the_splits_of_the_folder(tmp_path):
     assert isinstance(splits["train"].features["question"], datasets.Value)
 
 
+@pytest.mark.parametrize("with_splits", [True, False])
+def test_datasets_reads_the_pairs_whatever_lies_beside_them(tmp_path, with_splits):
+    """Since 5.1.0 a folder whose card names no files is one of tasks where these two are in it."""
+    folder = tmp_path / "set"
+    rows = [pair if with_splits else replace(pair, split="") for pair in pairs()]
+    write_dataset(rows, folder, source={}, split_rule={})
+    (folder / "instruction.md").write_text("Say what you see.\n")
+    (folder / "task.toml").write_text('version = "1.0"\n')
+    _, splits = loaded(folder, tmp_path / "cache")
+    assert sorted(row["id"] for split in splits.values() for row in split) == sorted(
+        pair.id for pair in rows
+    )
+
+
 def test_images_are_decoded_stored_once_and_missing_ones_counted(tmp_path, images):
     folder = tmp_path / "set"
     write_dataset(pairs(), folder, source={}, split_rule={}, embed_from=images)
