@@ -40,6 +40,7 @@ from shared.vqa.quantization import Quantization
 
 log = EventLog(__name__)
 
+_ARCHITECTURE: Final = re.compile(r"transformers\.models\.(?P<name>\w+)\.")
 _MADE_UP_FOR: Final = frozenset({Quantization.HQQ3, Quantization.HQQ2, Quantization.PACKED})
 
 
@@ -48,11 +49,11 @@ def apply_adapter(network: PreTrainedModel, adapter: Path) -> PeftModel:
 
     Raises:
         InputError: the folder is not an adapter with safetensors.
-        AdapterNotApplied: tensors are missing, unexpected or of another shape, or every
-            ``lora_B`` is zero.
+        AdapterNotApplied: it is of another architecture, tensors are missing, unexpected or of
+            another shape, or every ``lora_B`` is zero.
     """
     together = require_alone(adapter, company=False)
-    tensors, config = _read_adapter(adapter, rounded=is_rounded(network))
+    tensors, config = _read_adapter(adapter, network)
     labels = read_added_labels(adapter)
     if labels and not isinstance(network, ViltForQuestionAnswering):
         raise AdapterNotApplied(f"{adapter}: adds labels to a classifier, which the base is not")
@@ -85,7 +86,7 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
         if read_added_labels(adapter):
             raise InputError(f"{adapter}: adds labels to a classifier; such an adapter goes alone")
         together = require_alone(adapter, company=len(adapters) > 1)
-        tensors, config = _read_adapter(adapter, rounded=is_rounded(network))
+        tensors, config = _read_adapter(adapter, network)
         if len(adapters) > 1 and rewrites_base(config):
             raise InputError(
                 f"{adapter}: its start ({config.init_lora_weights}) changes the base, which others "
@@ -112,15 +113,32 @@ def apply_adapters(network: PreTrainedModel, adapters: Mapping[str, Path]) -> Pe
     return peft
 
 
-def _read_adapter(adapter: Path, *, rounded: bool) -> tuple[dict[str, torch.Tensor], LoraConfig]:
+def _read_adapter(
+    adapter: Path, network: PreTrainedModel
+) -> tuple[dict[str, torch.Tensor], LoraConfig]:
     weights = require_adapter(adapter)
     try:
         tensors = load_file(weights)
     except SafetensorError as error:
         raise InputError(f"{weights}: not a safetensors file ({error})") from error
-    config = require_start(adapter, adapter_config(adapter), rounded=rounded)
+    config = require_start(adapter, adapter_config(adapter), rounded=is_rounded(network))
+    _require_architecture(adapter, config, network)
     config.inference_mode = True
     return tensors, config
+
+
+def _require_architecture(adapter: Path, config: LoraConfig, network: PreTrainedModel) -> None:
+    """Refuse an adapter of another architecture, where peft recorded which it was.
+
+    Names and shapes would not tell: language models of one kind and size stand in several.
+    """
+    trained_on = _ARCHITECTURE.match((config.auto_mapping or {}).get("parent_library") or "")
+    base = _ARCHITECTURE.match(type(network).__module__)
+    if trained_on and base and trained_on["name"] != base["name"]:
+        raise AdapterNotApplied(
+            f"{adapter}: trained on a base of the architecture {trained_on['name']}, and this one "
+            f"is of {base['name']}"
+        )
 
 
 def _misfit(error: Exception) -> str:
