@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import signal
+import sys
 import threading
 from importlib.abc import Loader
 from types import ModuleType
@@ -39,6 +40,15 @@ def _load(own: Loader, module: ModuleType) -> None:
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if came:
-            later = threading.Timer(_LATER_S, _thread.interrupt_main)
+            later = threading.Timer(_LATER_S, _interrupt)
             later.daemon = True
             later.start()
+
+
+def _interrupt() -> None:
+    """Interrupt the main thread, in the middle of a system call too where a signal can be sent."""
+    main = threading.main_thread().ident
+    if sys.platform == "win32" or main is None:
+        _thread.interrupt_main()
+    else:
+        signal.pthread_kill(main, signal.SIGINT)

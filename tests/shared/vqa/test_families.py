@@ -178,7 +178,7 @@ def test_an_adapter_that_changes_nothing_is_an_error(folders, adapters, tmp_path
 
 
 def test_an_adapter_for_another_family_is_an_error(folders, adapters):
-    with pytest.raises(AdapterNotApplied, match="architecture vilt, .* of blip"):
+    with pytest.raises(AdapterNotApplied, match=r"architecture vilt, .* of blip"):
         load(folders["blip"], adapter=adapters / "vilt")
 
 
