@@ -123,7 +123,10 @@ def test_parts_that_see_lose_something_too(calibration, rounder, tmp_path):
     assert all(choice.loss > 0 for of_part in seeing for choice in of_part if choice.bits == 2)
 
 
-@pytest.mark.parametrize("bits", [3, 3.6, 4.5])
+@pytest.mark.parametrize(
+    "bits",
+    [3, pytest.param(3.6, marks=pytest.mark.slow), pytest.param(4.5, marks=pytest.mark.slow)],
+)
 def test_a_plan_is_no_further_off_than_one_width_for_all(calibration, rounder, tmp_path, bits):
     exact, measured = Exact(calibration), Measured(tmp_path / "measured", "these")
     choices = measured_choices(rounder, Method.NEAREST, exact, measured)
